@@ -1,1 +1,3 @@
-//! Placeholder, replaced as the room is built.
+//! The SIP edge: a stateful proxy (RFC 3261 §16), the authentication of registrations and calls, and the dial plan.
+
+pub mod core;
