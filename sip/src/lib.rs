@@ -2,3 +2,4 @@
 
 pub mod transaction;
 pub mod transport;
+pub mod wheel;
