@@ -1,3 +1,7 @@
 //! The proxy's decisions, pure: no socket, no clock, no randomness, no service is touched here.
 
+pub mod best;
+pub mod flow;
 pub mod route;
+pub mod slots;
+pub mod token;
