@@ -1,0 +1,16 @@
+//! Configuration as plain values: durations and sizes as people write them, addresses of listeners, secrets.
+
+mod address;
+mod duration;
+mod secret;
+mod size;
+
+pub use address::{ListenAddress, Network};
+pub use duration::Duration;
+pub use secret::{Secret, SecretError};
+pub use size::Size;
+
+/// For fields of type [`std::time::Duration`]: `#[serde(with = "node::config::span")]`.
+pub mod span {
+    pub use super::duration::{deserialize, serialize};
+}
