@@ -1,5 +1,12 @@
 //! SIP as data and machines (RFC 3261 and its companions). No I/O, no clock, no randomness of its own.
 
+pub mod error;
+pub mod limits;
+pub mod message;
+pub mod method;
+pub mod name;
+pub mod scan;
+pub mod status;
 pub mod transaction;
 pub mod transport;
 pub mod wheel;

@@ -1,0 +1,242 @@
+//! The one scanner: where lines, headers and the head end. The parser and the stream framer both read by it, so
+//! they cannot disagree where a message ends.
+
+use memchr::{memchr, memchr2};
+
+use crate::error::ParseError;
+use crate::name::Name;
+
+/// One header line of a head: places in the octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawField {
+    /// Which header.
+    pub name: Name,
+    /// The first octet of the name.
+    pub name_start: usize,
+    /// Behind the last octet of the name.
+    pub name_end: usize,
+    /// The first octet of the value, white space skipped.
+    pub value_start: usize,
+    /// Behind the last octet of the value, white space skipped. Folds inside stay.
+    pub value_end: usize,
+    /// The first octet of the next line.
+    pub next: usize,
+}
+
+/// What stands at the start of a line of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// A header.
+    Field(RawField),
+    /// The empty line; the body begins there.
+    End(usize),
+    /// The octets end before the line does.
+    Partial,
+}
+
+/// Skips the empty lines that may stand before a start line (RFC 3261 §7.5).
+pub fn skip_empty_lines(octets: &[u8], mut at: usize) -> usize {
+    while let Some(b'\r' | b'\n') = octets.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The line from `at`: behind its last octet, and where the next one starts. `None` when it does not end.
+/// LF alone ends a line too, as RFC 3261 §7 does not allow and much software writes.
+pub fn line_end(octets: &[u8], at: usize) -> Option<(usize, usize)> {
+    let feed = at + memchr(b'\n', octets.get(at..)?)?;
+    let end = if feed > at && octets[feed - 1] == b'\r' { feed - 1 } else { feed };
+    Some((end, feed + 1))
+}
+
+/// Reads the header line that starts at `at`, with its folds (RFC 3261 §7.3.1).
+pub fn field(octets: &[u8], at: usize) -> Result<Line, ParseError> {
+    match octets.get(at..) {
+        Some([b'\r', b'\n', ..]) => return Ok(Line::End(at + 2)),
+        Some([b'\n', ..]) => return Ok(Line::End(at + 1)),
+        Some([] | [b'\r']) | None => return Ok(Line::Partial),
+        Some(_) => {}
+    }
+    let Some(colon) = memchr2(b':', b'\n', &octets[at..]).map(|found| at + found) else {
+        return Ok(Line::Partial);
+    };
+    let name_end = trim_end(octets, at, colon);
+    if octets[colon] != b':' || name_end == at || !octets[at..name_end].iter().all(|octet| is_token(*octet)) {
+        return Err(ParseError { at, expected: "a header name and a colon" });
+    }
+    let mut line = colon + 1;
+    loop {
+        let Some((end, next)) = line_end(octets, line) else { return Ok(Line::Partial) };
+        match octets.get(next) {
+            Some(b' ' | b'\t') => line = next,
+            // Whether a fold follows cannot be known yet.
+            None => return Ok(Line::Partial),
+            Some(_) => {
+                let value_start = skip_space(octets, colon + 1, end);
+                let value_end = trim_end(octets, value_start, end);
+                let name = Name::parse(&octets[at..name_end]);
+                return Ok(Line::Field(RawField {
+                    name,
+                    name_start: at,
+                    name_end,
+                    value_start,
+                    value_end,
+                    next,
+                }));
+            }
+        }
+    }
+}
+
+/// The Call-ID of a message, found without reading the rest: the shard of a message hangs on it. `None` where
+/// there is none, or more than a glance would be needed.
+pub fn call_id(octets: &[u8]) -> Option<&[u8]> {
+    let start = skip_empty_lines(octets, 0);
+    let (_, mut at) = line_end(octets, start)?;
+    loop {
+        // Only lines that begin as the header does are worth a look.
+        match octets.get(at)? {
+            b'C' | b'c' | b'I' | b'i' => match field(octets, at).ok()? {
+                Line::Field(found) if found.name == Name::CallId => {
+                    return Some(&octets[found.value_start..found.value_end]);
+                }
+                Line::Field(found) => at = found.next,
+                Line::End(_) | Line::Partial => return None,
+            },
+            b'\r' | b'\n' => return None,
+            _ => at = line_end(octets, at)?.1,
+        }
+    }
+}
+
+/// Reads a count such as that of Content-Length: digits alone. `None` otherwise, and when it is beyond 2^32.
+pub fn decimal(octets: &[u8]) -> Option<u32> {
+    if octets.is_empty() || octets.len() > 10 {
+        return None;
+    }
+    let number = octets.iter().try_fold(0_u64, |number, octet| {
+        octet.is_ascii_digit().then(|| number * 10 + u64::from(octet - b'0'))
+    })?;
+    u32::try_from(number).ok()
+}
+
+/// True for the characters of a token (RFC 3261 §25.1).
+pub const fn is_token(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric()
+        || matches!(octet, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+}
+
+/// True for white space inside a value, line ends of folds included.
+pub const fn is_space(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// The first octet from `at` on that is no white space, at most `end`.
+pub fn skip_space(octets: &[u8], mut at: usize, end: usize) -> usize {
+    while at < end && is_space(octets[at]) {
+        at += 1;
+    }
+    at
+}
+
+/// Behind the last octet before `end` that is no white space, at least `start`.
+pub fn trim_end(octets: &[u8], start: usize, mut end: usize) -> usize {
+    while end > start && is_space(octets[end - 1]) {
+        end -= 1;
+    }
+    end
+}
+
+/// Cuts a list value at its commas, not at those in quotes, angle brackets or comments (RFC 3261 §7.3.1).
+#[derive(Debug, Clone)]
+pub struct Elements<'a> {
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Elements<'a> {
+    /// The elements of one value.
+    pub const fn of(value: &'a [u8]) -> Self {
+        Self { rest: Some(value) }
+    }
+
+    /// Where the first element ends: at its comma, or at the end of the value.
+    pub fn first_end(value: &[u8]) -> usize {
+        let (mut at, mut quoted, mut angle, mut comment) = (0, false, false, 0_u32);
+        while at < value.len() {
+            match value[at] {
+                b'\\' if quoted || comment > 0 => at += 1,
+                b'"' if comment == 0 && !angle => quoted = !quoted,
+                _ if quoted => {}
+                b'(' if !angle => comment += 1,
+                b')' => comment = comment.saturating_sub(1),
+                b'<' if comment == 0 => angle = true,
+                b'>' => angle = false,
+                b',' if !angle && comment == 0 => return at,
+                _ => {}
+            }
+            at += 1;
+        }
+        value.len()
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a [u8];
+
+    /// Empty elements, as in `a,,b`, are skipped.
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            let value = self.rest?;
+            // Most values are one element, which one search finds out.
+            let end = memchr(b',', value).map_or(value.len(), |_| Self::first_end(value).min(value.len()));
+            self.rest = value.get(end + 1..);
+            let element = value[..end].trim_ascii();
+            if !element.is_empty() {
+                return Some(element);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_cut_at_its_own_commas_alone() {
+        for (value, elements) in [
+            ("a, b,c", &["a", "b", "c"][..]),
+            ("a,,b,", &["a", "b"]),
+            ("", &[]),
+            ("\"a, b\" <sip:x,y@z>, <sip:b>", &["\"a, b\" <sip:x,y@z>", "<sip:b>"]),
+            ("\"a\\\", b\" <sip:x>, c", &["\"a\\\", b\" <sip:x>", "c"]),
+            ("SIP/2.0/UDP a (x, (y)), b", &["SIP/2.0/UDP a (x, (y))", "b"]),
+            ("a,\r\n b", &["a", "b"]),
+            ("\"open, b", &["\"open, b"]),
+            ("<sip:a\"b>, <sip:c>", &["<sip:a\"b>", "<sip:c>"]),
+        ] {
+            let found: Vec<_> =
+                Elements::of(value.as_bytes()).map(|one| String::from_utf8_lossy(one)).collect();
+            assert_eq!(found, elements, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn the_call_id_is_found_at_a_glance() {
+        for (text, wanted) in [
+            ("OPTIONS sip:a SIP/2.0\r\nVia: x\r\nCall-ID: abc\r\n\r\n", Some("abc")),
+            ("\r\n\r\nOPTIONS sip:a SIP/2.0\r\nCSeq: 1 OPTIONS\r\ni :\r\n abc \r\n\r\n", Some("abc")),
+            ("OPTIONS sip:a SIP/2.0\nVia: x\n Call-ID: no\nCALL-ID:abc\n\n", Some("abc")),
+            ("OPTIONS sip:a SIP/2.0\r\n\r\nCall-ID: abc\r\n", None),
+            ("OPTIONS sip:a SIP/2.0\r\nCall-ID: ab", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                call_id(text.as_bytes()).map(|id| str::from_utf8(id).unwrap_or("?")),
+                wanted,
+                "{text:?}"
+            );
+        }
+    }
+}
