@@ -1,1 +1,26 @@
-//! Placeholder, replaced as the room is built.
+//! The contracts between the services: for each a `.proto` and a `.rs` of the same name with plain types, the
+//! trait, the gRPC client and the gRPC server. No decisions live here, and nothing that reads SIP.
+//!
+//! A question to a service is a plain function call that never waits:
+//!
+//! ```
+//! # use proto::{Asked, Locate, Located, Location, Reply, Sink, Ticket};
+//! # use std::sync::Arc;
+//! fn ask(location: &dyn Location, inbox: Arc<dyn Sink<Located>>, ticket: Ticket) -> Option<Located> {
+//!     let question = Locate { now_ms: 1_700_000_000_000, aor: "sip:alice@example.org", past_copy: false };
+//!     match location.locate(&question, Reply::new(inbox, ticket)) {
+//!         Asked::Now(answer) => answer.ok(), // the memory store, or the near-copy
+//!         Asked::Later => None,              // exactly one answer comes to the inbox, under the ticket
+//!     }
+//! }
+//! ```
+
+pub mod asked;
+pub mod directory;
+pub mod registrar;
+
+pub use asked::{Asked, Reply, ServiceError, Sink, Ticket};
+pub use directory::{Directory, Find, Found, Ha1, Identified, Identify, User};
+pub use registrar::{
+    Action, Binding, Bindings, ContactUpdate, Fault, Locate, Located, Location, Path, Register, Registered,
+};
