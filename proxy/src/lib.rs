@@ -1,3 +1,4 @@
 //! The SIP edge: a stateful proxy (RFC 3261 §16), the authentication of registrations and calls, and the dial plan.
 
+pub mod config;
 pub mod core;

@@ -2,6 +2,7 @@
 
 pub mod best;
 pub mod flow;
+pub mod plan;
 pub mod route;
 pub mod slots;
 pub mod token;

@@ -1,0 +1,160 @@
+//! The dial plan, as a table of files, numbers and what happens.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::*;
+use crate::config::plan::{DialConfig, GroupConfig, RouteConfig};
+use crate::core::route::Strategy;
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    dial: DialConfig,
+    #[serde(default)]
+    route: Vec<Spanned<RouteConfig>>,
+    #[serde(default)]
+    group: Vec<Spanned<GroupConfig>>,
+}
+
+const USERS: [&str; 6] = ["alice", "6001", "bob", "6002", "martin", "6003"];
+
+fn built(text: &str) -> Result<(Plan, Vec<PlanWarning>), Vec<PlanError>> {
+    let file: File = toml::from_str(text).unwrap_or_else(|why| panic!("{why}"));
+    Plan::build(&file.dial, &file.route, &file.group, &USERS)
+}
+
+/// `alice+bob 10s | martin | 480 closed`.
+fn shown(decision: &Decision) -> String {
+    let step = |step: &Step| match step {
+        Step::Ring { users, seconds, strategy } => {
+            let between = if *strategy == Strategy::All { "+" } else { ">" };
+            let time = seconds.map(|seconds| format!(" {seconds}s")).unwrap_or_default();
+            format!("{}{time}", users.join(between))
+        }
+        Step::Answer { status, reason } => {
+            let reason = reason.as_deref().map(|reason| format!(" {reason}")).unwrap_or_default();
+            format!("{status}{reason}")
+        }
+    };
+    decision.steps.iter().map(step).collect::<Vec<_>>().join(" | ")
+}
+
+fn call<'a>(to_user: &'a str, from_user: Option<&'a str>, unix_s: i64) -> Call<'a> {
+    Call { to_user, host_is_local: true, from_user, from_extension: None, method: "INVITE", unix_s }
+}
+
+/// Monday 2026-11-23, 10:00 UTC.
+const MONDAY_TEN: i64 = 1_795_428_000;
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let (plan, warnings) = built(
+        r#"
+        [dial]
+        time_zone = "UTC"
+        [[route]]
+        name = "night"
+        extension = "6000"
+        when = { days = "mon-fri", hours = "08:00-18:00", not = true }
+        steps = [{ answer = 480, reason = "closed" }]
+        [[route]]
+        extension = "6000"
+        steps = [{ ring = ["sales"], for = "10s" }, { ring = "martin" }]
+        [[route]]
+        name = "abroad"
+        prefix = "00"
+        from = ["alice", "_m."]
+        steps = [{ ring = "$number" }]
+        [[route]]
+        prefix = "00"
+        steps = [{ answer = 403 }]
+        [[route]]
+        pattern = "_61XX"
+        steps = [{ ring = ["alice", "bob"], strategy = "in-order", for = "5s" }, { answer = 486 }]
+        [[group]]
+        name = "sales"
+        extension = "6010"
+        members = ["alice", "bob", "alice"]
+        strategy = "in-order"
+        for = "15s"
+        "#,
+    )
+    .expect("a good plan");
+    assert_eq!(warnings, []);
+    for (dialled, caller, unix_s, rule, steps) in [
+        ("6000", Some("bob"), MONDAY_TEN, "extension 6000", "alice+bob 10s | martin"),
+        ("6000", Some("bob"), MONDAY_TEN + 9 * 3600, "night", "480 closed"),
+        ("6000", None, MONDAY_TEN + 5 * 86_400, "night", "480 closed"),
+        ("0033140", Some("alice"), MONDAY_TEN, "abroad", "0033140"),
+        ("0033140", Some("martin"), MONDAY_TEN, "abroad", "0033140"),
+        ("0033140", Some("bob"), MONDAY_TEN, "prefix 00", "403"),
+        ("0033140", None, MONDAY_TEN, "prefix 00", "403"),
+        ("6123", Some("bob"), MONDAY_TEN, "pattern _61XX", "alice>bob 5s | 486"),
+        ("6010", Some("bob"), MONDAY_TEN, "group sales", "alice>bob 15s"),
+        ("6002", Some("alice"), MONDAY_TEN, "no rule: a user's name or extension", "6002"),
+        ("bob", Some("alice"), MONDAY_TEN, "no rule: a user's name or extension", "bob"),
+    ] {
+        let decision = plan.decide(&call(dialled, caller, unix_s));
+        assert_eq!(
+            (&*decision.rule, shown(&decision)),
+            (rule, steps.to_owned()),
+            "{dialled} from {caller:?}"
+        );
+    }
+    let night = call("6000", Some("bob"), MONDAY_TEN);
+    assert_eq!(plan.explain(&night).passed, [("night".into(), Passed::Time)]);
+    let abroad = call("001", Some("bob"), MONDAY_TEN);
+    assert_eq!(plan.explain(&abroad).passed, [("abroad".into(), Passed::Caller)]);
+}
+
+#[test]
+fn a_plan_that_cannot_work_is_refused_with_the_cause() {
+    for (text, hint) in [
+        ("[dial]\ntime_zone = \"Paris\"", "Europe/Paris"),
+        ("[[route]]\nsteps = [{ answer = 486 }]", "names no number"),
+        ("[[route]]\nextension = \"1\"\nprefix = \"1\"\nsteps = [{ answer = 486 }]", "twice"),
+        ("[[route]]\nextension = \"_6XXX\"\nsteps = [{ answer = 486 }]", "pattern = \"_6XXX\""),
+        ("[[route]]\nextension = \"1\"\nsteps = []", "no steps"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{}]", "step 1 does nothing"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ answer = 200 }]", "300 to 699"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ answer = 999 }]", "300 to 699"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ answer = 486 }, { ring = \"bob\" }]", "never reached"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"bob\", answer = 486 }]", "two steps"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ answer = 486, for = \"2s\" }]", "mean nothing"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"bob\", for = \"0s\" }]", "zero"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"bob\", reason = \"x\" }]", "goes with `answer`"),
+        ("[[route]]\nextension = \"1\"\nfrom = \"_\"\nsteps = [{ ring = \"bob\" }]", "matches nothing"),
+        ("[[route]]\nextension = \"1\"\nwhen = { days = \"x\" }\nsteps = [{ ring = \"bob\" }]", "mon-fri"),
+        ("[[group]]\nname = \"bob\"\nmembers = [\"alice\"]", "taken"),
+        (
+            "[[group]]\nname = \"a\"\nmembers = [\"bob\"]\n[[group]]\nname = \"a\"\nmembers = [\"bob\"]",
+            "taken",
+        ),
+        ("[[group]]\nname = \"a\"\nextension = \"6001\"\nmembers = [\"bob\"]", "belongs to a user"),
+        ("[[group]]\nname = \"a\"\nextension = \"1\"\nmembers = []", "no members"),
+        (
+            "[[group]]\nname = \"a\"\nextension = \"1\"\nmembers = [\"b\"]\n[[group]]\nname = \"b\"\nmembers = [\"a\"]",
+            "itself",
+        ),
+    ] {
+        let said = built(text).expect_err(hint);
+        assert!(said.iter().any(|error| error.what.contains(hint)), "{said:?} names {hint:?}");
+        assert!(said.iter().all(|error| !text[error.at.clone()].is_empty()), "{said:?} says where");
+    }
+}
+
+#[test]
+fn what_is_probably_not_meant_is_a_warning() {
+    for (text, hint) in [
+        ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"Bob\" }]", "bob exists"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"zoe\" }]", "users add"),
+        (
+            "[[route]]\nprefix = \"1\"\nsteps = [{ ring = \"bob\" }]\n[[route]]\nextension = \"12\"\nsteps = [{ ring = \"bob\" }]",
+            "never reached",
+        ),
+    ] {
+        let (_, warnings) = built(text).expect("it works all the same");
+        assert!(warnings.iter().any(|warning| warning.what.contains(hint)), "{warnings:?} names {hint:?}");
+    }
+}
