@@ -1,5 +1,7 @@
 //! SIP as data and machines (RFC 3261 and its companions). No I/O, no clock, no randomness of its own.
 
+pub mod branch;
+pub mod edit;
 pub mod error;
 pub mod limits;
 pub mod message;
@@ -7,6 +9,7 @@ pub mod method;
 pub mod name;
 pub mod scan;
 pub mod status;
+pub mod text;
 pub mod transaction;
 pub mod transport;
 pub mod wheel;

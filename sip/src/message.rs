@@ -113,6 +113,13 @@ impl<'a> Message<'a> {
         &self.octets[self.body_start as usize..self.body_end as usize]
     }
 
+    /// The start line without its line end.
+    pub fn start_line(&self) -> &'a [u8] {
+        let (Start::Request { method: Span { start, .. }, version: Span { end, .. }, .. }
+        | Start::Response { version: Span { start, .. }, reason: Span { end, .. }, .. }) = self.start;
+        &self.octets[start as usize..end as usize]
+    }
+
     /// The octet at which the header lines begin.
     pub fn fields_start(&self) -> usize {
         match (self.fields.first(), self.start) {
