@@ -133,7 +133,8 @@ impl Listeners {
         }
     }
 
-    fn is_our_address(&self, address: IpAddr, port: Option<u16>) -> bool {
+    /// The same for an address that is no text.
+    pub fn is_our_address(&self, address: IpAddr, port: Option<u16>) -> bool {
         self.list.iter().any(|Entry { listener, hosts }| {
             let bound = listener.bound;
             let here = bound.ip() == address
