@@ -2,11 +2,13 @@
 
 mod address;
 mod duration;
+mod load;
 mod secret;
 mod size;
 
 pub use address::{ListenAddress, Network};
 pub use duration::Duration;
+pub use load::{Problem, Report, Source};
 pub use secret::{Secret, SecretError};
 pub use size::Size;
 
