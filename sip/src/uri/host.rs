@@ -1,0 +1,136 @@
+//! The host of a URI or of a Via: a name, an IPv4 address or an IPv6 reference.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::UriError;
+
+/// Where a URI or a Via points to. Names are not resolved here.
+#[derive(Debug, Clone, Copy)]
+pub enum Host<'a> {
+    /// A domain name as it was written; compared without case.
+    Name(&'a str),
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address; written in brackets.
+    V6(Ipv6Addr),
+}
+
+impl<'a> Host<'a> {
+    /// Reads a host that stands alone, such as the value of `maddr` or `received`. An IPv6 address may come
+    /// without its brackets, as in the `received` of RFC 3261 §25.1.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, UriError> {
+        if octets.contains(&b':') && octets.first() != Some(&b'[') {
+            return v6(octets, 0).map(Self::V6);
+        }
+        match Self::scan(octets, 0)? {
+            (host, end) if end == octets.len() => Ok(host),
+            (_, at) => Err(UriError { at, expected: "the end of the host" }),
+        }
+    }
+
+    /// Reads the host at `at` and says where it ends.
+    pub(crate) fn scan(octets: &'a [u8], at: usize) -> Result<(Self, usize), UriError> {
+        if octets.get(at) == Some(&b'[') {
+            let close = memchr::memchr(b']', &octets[at..]).map(|found| at + found);
+            let close =
+                close.ok_or(UriError { at, expected: "a closing bracket behind the IPv6 address" })?;
+            return Ok((Self::V6(v6(&octets[at + 1..close], at + 1)?), close + 1));
+        }
+        let is_host = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
+        let length = octets[at..].iter().position(|octet| !is_host(octet)).unwrap_or(octets.len() - at);
+        let text = &octets[at..at + length];
+        let wrong = |expected| UriError { at, expected };
+        // RFC 3261 §25.1: the top label of a name begins with a letter, so a numeric one means an address.
+        let top = text.strip_suffix(b".").unwrap_or(text).rsplit(|octet| *octet == b'.').next();
+        if top.is_some_and(|label| !label.is_empty() && label.iter().all(u8::is_ascii_digit)) {
+            let address = v4(text).ok_or(wrong("an IPv4 address"))?;
+            return Ok((Self::V4(address), at + length));
+        }
+        let labels = text.strip_suffix(b".").unwrap_or(text);
+        if labels.split(|octet| *octet == b'.').any(|label| !is_label(label)) {
+            return Err(wrong("a host name, an IPv4 address or an IPv6 address in brackets"));
+        }
+        let name = str::from_utf8(text).map_err(|_| wrong("a host name"))?;
+        Ok((Self::Name(name), at + length))
+    }
+
+    /// The address, where it is one.
+    pub const fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Name(_) => None,
+            Self::V4(address) => Some(IpAddr::V4(*address)),
+            Self::V6(address) => Some(IpAddr::V6(*address)),
+        }
+    }
+
+    /// Appends the host as it is written in a URI, an IPv6 address in brackets.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Name(name) => out.extend_from_slice(name.as_bytes()),
+            address => {
+                use std::io::Write;
+                // Writing to a `Vec` cannot fail.
+                let _ = write!(out, "{address}");
+            }
+        }
+    }
+}
+
+impl From<IpAddr> for Host<'_> {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => Self::V6(address),
+        }
+    }
+}
+
+/// RFC 3261 §19.1.4: names without regard to case, addresses by their value (RFC 5954 §4.2). A name never equals
+/// an address.
+impl PartialEq for Host<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(one), Self::Name(two)) => one.eq_ignore_ascii_case(two),
+            (Self::V4(one), Self::V4(two)) => one == two,
+            (Self::V6(one), Self::V6(two)) => one == two,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Host<'_> {}
+
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => formatter.write_str(name),
+            Self::V4(address) => address.fmt(formatter),
+            Self::V6(address) => write!(formatter, "[{address}]"),
+        }
+    }
+}
+
+/// Letters, digits and inner hyphens; the underscore too, which names inside companies have.
+fn is_label(label: &[u8]) -> bool {
+    label.first().is_some_and(|first| *first != b'-') && label.last().is_some_and(|last| *last != b'-')
+}
+
+/// Four numbers of one to three decimal digits; leading zeros mean nothing (RFC 3261 §25.1).
+fn v4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut parts = [0_u8; 4];
+    let mut labels = text.split(|octet| *octet == b'.');
+    for part in &mut parts {
+        let label = labels.next().filter(|label| (1..=3).contains(&label.len()))?;
+        let number = label.iter().try_fold(0_u16, |number, digit| {
+            digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0'))
+        })?;
+        *part = u8::try_from(number).ok()?;
+    }
+    labels.next().is_none().then(|| Ipv4Addr::from(parts))
+}
+
+fn v6(text: &[u8], at: usize) -> Result<Ipv6Addr, UriError> {
+    let wrong = UriError { at, expected: "an IPv6 address" };
+    str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(wrong)
+}
