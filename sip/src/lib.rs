@@ -16,4 +16,5 @@ pub mod text;
 pub mod transaction;
 pub mod transport;
 pub mod uri;
+pub mod validate;
 pub mod wheel;

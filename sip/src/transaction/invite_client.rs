@@ -150,6 +150,11 @@ impl InviteClient {
         }
     }
 
+    /// True while a CANCEL means something and none was asked for.
+    pub(crate) fn takes_cancel(&self) -> bool {
+        matches!(self.state, State::Calling { cancel: false, .. } | State::Proceeding { cancelled: false })
+    }
+
     fn cancel(intervals: &Intervals, out: &mut Outputs) {
         out.cancel();
         out.start(Timer::Cancelled, intervals.lifetime());

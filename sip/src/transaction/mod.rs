@@ -16,16 +16,28 @@
 //! while endpoint.deadline().is_some_and(|at| at <= now) { endpoint.tick(now, out, &mut events); … }
 //! ```
 
+mod carry;
 mod class;
 mod client;
+mod endpoint;
 mod invite_client;
 mod invite_server;
+mod key;
 mod output;
+mod reply;
 mod server;
+mod table;
+#[cfg(test)]
+mod tests;
 mod timer;
+mod top;
 
 use thiserror::Error;
 
+use crate::message::Status;
+
+pub use endpoint::{Config, Counters, Endpoint};
+pub use reply::answer_statelessly;
 pub use timer::Intervals;
 
 /// A live transaction of an endpoint. The generation makes an old id harmless.
@@ -69,8 +81,8 @@ pub enum Event<U> {
         transaction: TransactionId,
         /// Its user.
         user: U,
-        /// The status code.
-        status: u16,
+        /// Its status.
+        status: Status,
     },
     /// A response that matches nothing: to be dropped (RFC 6026 §6).
     Stray,

@@ -1,0 +1,6 @@
+//! The transaction layer in virtual time.
+
+mod invite_client;
+mod invite_server;
+mod ladder;
+mod plain;
