@@ -1,6 +1,8 @@
 //! A message: its octets and an index of its header lines, made in one pass. Headers are read when asked for;
 //! nothing is copied and, up to [`FIELDS_INLINE`] lines, nothing is allocated.
 
+mod typed;
+
 use smallvec::SmallVec;
 
 pub use crate::error::{ParseError, Refusal};
