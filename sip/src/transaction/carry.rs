@@ -60,12 +60,12 @@ impl<U: Copy> Endpoint<U> {
                     self.counters.repeated += u64::from(found.repeat(id, out));
                 }
                 Output::Trying => {
-                    found.write_trying();
+                    found.write_trying(&mut self.buffer);
                     found.repeat(id, out);
                 }
                 Output::Ack => {
                     if let Given::Response(response) = given {
-                        found.write_ack(response);
+                        found.write_ack(response, &mut self.buffer);
                         found.repeat(id, out);
                     }
                 }
@@ -191,18 +191,19 @@ impl<U> Transaction<U> {
         }
     }
 
-    fn write_trying(&mut self) {
-        let Ok(request) = Message::parse(&self.request, &LIMITS) else { return };
-        let mut octets = Vec::new();
-        build::response(&request, Status::of(100), &build::Extra::default(), &mut octets);
-        self.keep(&octets);
+    fn write_trying(&mut self, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        if let Ok(request) = Message::parse(&self.request, &LIMITS) {
+            build::response(&request, Status::of(100), &build::Extra::default(), buffer);
+        }
+        self.keep(buffer);
     }
 
-    fn write_ack(&mut self, response: &Message<'_>) {
-        let Ok(invite) = Message::parse(&self.request, &LIMITS) else { return };
-        let mut octets = Vec::new();
-        build::ack(&invite, response, &mut octets);
-        octets.shrink_to_fit();
-        self.last = octets;
+    fn write_ack(&mut self, response: &Message<'_>, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        if let Ok(invite) = Message::parse(&self.request, &LIMITS) {
+            build::ack(&invite, response, buffer);
+        }
+        self.keep(buffer);
     }
 }

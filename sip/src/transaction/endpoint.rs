@@ -47,6 +47,8 @@ pub struct Endpoint<U> {
     pub(super) ended: Vec<u32>,
     /// Slots whose request is to be forgotten at the next tick.
     pub(super) forgetting: Vec<u32>,
+    /// Where messages of the layer's own are written before they are kept.
+    pub(super) buffer: Vec<u8>,
     pub(super) latest: Instant,
     pub(super) counters: Counters,
 }
@@ -86,6 +88,7 @@ impl<U: Copy> Endpoint<U> {
             keys: Keys::new(seed),
             ended: Vec::new(),
             forgetting: Vec::new(),
+            buffer: Vec::new(),
             latest: now,
             counters: Counters::default(),
         }
@@ -180,11 +183,28 @@ impl<U: Copy> Endpoint<U> {
         let way = reply::way(packet, message);
         let mut transaction = Transaction::new(key, machine, user, way.hop);
         transaction.fallback_port = way.fallback_port;
-        transaction.request = reply::marked(packet, message);
+        transaction.request = reply::marked(packet, message, &mut self.buffer);
         let slot = self.insert(transaction);
         // An arrival only starts timers.
         self.handle(slot, Happening::Begun, now, Given::Nothing, &mut Outbox::default());
         Ok(self.table.id_of(slot))
+    }
+
+    /// Answers a request without a transaction (§8.2.7): along the way of §18.2.2, with `received` and `rport` in
+    /// the Via, and else as `extra` says. The counterpart of [`Full`] is a 503 with Retry-After.
+    pub fn answer(
+        &mut self,
+        packet: &Packet<'_>,
+        message: &Message<'_>,
+        status: Status,
+        extra: &build::Extra<'_>,
+        out: &mut Outbox,
+    ) {
+        let marked = reply::mark(packet, message, &mut self.buffer).map(|_| &self.buffer[..]);
+        let extra = build::Extra { top_via: marked, ..*extra };
+        out.send(reply::way(packet, message).hop, None, |octets| {
+            build::response(message, status, &extra, octets);
+        });
     }
 
     /// Sends a response through the machine; a late or repeated one is dropped where the machine says so. False

@@ -7,10 +7,11 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::TransactionKey;
 use super::endpoint::LIMITS;
-use super::top::{self, Top};
 use crate::branch;
+use crate::header::Via;
 use crate::message::{Message, Method, Name};
 use crate::transport::Transport;
+use crate::uri::Host;
 
 /// Makes the keys of one endpoint.
 #[derive(Debug)]
@@ -26,19 +27,19 @@ impl Keys {
     /// The key of the server transaction that a request belongs to, taken as `method`: a CANCEL is asked about as
     /// an INVITE too. None without a Via or what else is compared.
     pub(super) fn server(&self, message: &Message<'_>, method: Method<'_>) -> Option<TransactionKey> {
-        let via = Top::of(message)?;
+        let via = message.via().ok()?;
         match cookie_branch(&via) {
             Some(branch) => Some(self.by_branch(&via, branch, method)),
-            None => self.by_fields(message, &via, method.as_str(), top::tag(message, Name::To)),
+            None => self.by_fields(message, &via, method.as_str(), message.to().ok()?.tag()),
         }
     }
 
     /// The key under which the INVITE of an ACK is found.
     pub(super) fn ack(&self, message: &Message<'_>) -> Option<TransactionKey> {
-        let via = Top::of(message)?;
+        let via = message.via().ok()?;
         match cookie_branch(&via) {
             Some(branch) => Some(self.by_branch(&via, branch, Method::Invite)),
-            None => self.by_fields(message, &via, ACK, top::tag(message, Name::To)),
+            None => self.by_fields(message, &via, ACK, message.to().ok()?.tag()),
         }
     }
 
@@ -46,25 +47,25 @@ impl Keys {
     /// whose ACK has the branch of the INVITE.
     pub(super) fn legacy_ack(&self, request: &[u8], response: &[u8]) -> Option<TransactionKey> {
         let request = Message::parse(request, &LIMITS).ok()?;
-        let via = Top::of(&request)?;
+        let via = request.via().ok()?;
         if cookie_branch(&via).is_some() {
             return None;
         }
         let response = Message::parse(response, &LIMITS).ok()?;
-        self.by_fields(&request, &via, ACK, top::tag(&response, Name::To))
+        self.by_fields(&request, &via, ACK, response.to().ok()?.tag())
     }
 
     /// The key of the client transaction that a response belongs to.
     pub(super) fn response(&self, message: &Message<'_>) -> Option<TransactionKey> {
-        let via = Top::of(message)?;
-        Some(self.client(via.branch()?, top::cseq(message)?.1))
+        let via = message.via().ok()?;
+        Some(self.client(via.branch()?, message.cseq().ok()?.method))
     }
 
     /// The key of a request that we send. Its Via is our own, so there is a branch.
     pub(super) fn request(&self, octets: &[u8]) -> TransactionKey {
         let message = Message::parse(octets, &LIMITS).ok();
         let method = message.as_ref().and_then(Message::method).unwrap_or(Method::Other(""));
-        let via = message.as_ref().and_then(Top::of);
+        let via = message.as_ref().and_then(|message| message.via().ok());
         self.client(via.and_then(|via| via.branch()).unwrap_or_default(), method)
     }
 
@@ -77,7 +78,7 @@ impl Keys {
     }
 
     /// §17.2.3, first rule: the branch, the sent-by and the method.
-    fn by_branch(&self, via: &Top<'_>, branch: &[u8], method: Method<'_>) -> TransactionKey {
+    fn by_branch(&self, via: &Via<'_>, branch: &[u8], method: Method<'_>) -> TransactionKey {
         let mut hash = self.hasher(Rule::Branch);
         hash.part(branch);
         hash.sent_by(via);
@@ -90,7 +91,7 @@ impl Keys {
     fn by_fields(
         &self,
         message: &Message<'_>,
-        via: &Top<'_>,
+        via: &Via<'_>,
         method: &str,
         to_tag: Option<&[u8]>,
     ) -> Option<TransactionKey> {
@@ -98,9 +99,9 @@ impl Keys {
         hash.part(method.as_bytes());
         hash.part(message.request_uri()?);
         hash.optional(to_tag);
-        hash.optional(top::tag(message, Name::From));
+        hash.optional(message.from().ok()?.tag());
         hash.part(message.first(Name::CallId)?);
-        hash.part(&top::cseq(message)?.0.to_le_bytes());
+        hash.part(&message.cseq().ok()?.number.to_le_bytes());
         hash.part(via.transport);
         hash.sent_by(via);
         hash.optional(via.branch());
@@ -138,10 +139,16 @@ impl Hash {
     }
 
     /// Host names are equal in any case, and a port that is not written is the default one.
-    fn sent_by(&mut self, via: &Top<'_>) {
-        self.0.write_u32(via.host.len() as u32);
-        for octet in via.host {
-            self.0.write_u8(octet.to_ascii_lowercase());
+    fn sent_by(&mut self, via: &Via<'_>) {
+        match via.host {
+            Host::Name(name) => {
+                self.0.write_u32(name.len() as u32);
+                for octet in name.bytes() {
+                    self.0.write_u8(octet.to_ascii_lowercase());
+                }
+            }
+            Host::V4(address) => self.part(&address.octets()),
+            Host::V6(address) => self.part(&address.octets()),
         }
         let default = Transport::from_name(via.transport).map_or(5060, Transport::default_port);
         self.0.write_u16(via.port.unwrap_or(default));
@@ -152,7 +159,7 @@ impl Hash {
     }
 }
 
-fn cookie_branch<'a>(via: &Top<'a>) -> Option<&'a [u8]> {
+fn cookie_branch<'a>(via: &Via<'a>) -> Option<&'a [u8]> {
     via.branch().filter(|branch| branch::has_cookie(branch))
 }
 

@@ -30,14 +30,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod timer;
-mod top;
 
 use thiserror::Error;
 
 use crate::message::Status;
 
 pub use endpoint::{Config, Counters, Endpoint};
-pub use reply::answer_statelessly;
 pub use timer::Intervals;
 
 /// A live transaction of an endpoint. The generation makes an old id harmless.

@@ -232,14 +232,6 @@ impl<U> Table<U> {
             Entry::Free { .. } => None,
         }
     }
-
-    /// The live transactions in the order of their slots.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Transaction<U>> {
-        self.slots.iter().filter_map(|slot| match &slot.entry {
-            Entry::Live(transaction) => Some(transaction),
-            Entry::Free { .. } => None,
-        })
-    }
 }
 
 fn tag_of(key: TransactionKey) -> u32 {

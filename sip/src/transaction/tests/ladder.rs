@@ -40,7 +40,8 @@ impl Setup {
 #[track_caller]
 pub fn check(setup: Setup, ladder: &str) {
     let lines: Vec<Line<'_>> = ladder.lines().filter_map(Line::parse).collect();
-    let mut bench = Bench::new(setup);
+    // A ladder that begins with something coming in is a server's.
+    let mut bench = Bench::new(setup, lines.first().is_some_and(|line| line.side == "in"));
     for line in &lines {
         if bench.is_input(line) {
             bench.run_until(line.at);
@@ -82,6 +83,7 @@ fn line(at: Duration, side: &str, what: &str) -> String {
 
 struct Bench {
     setup: Setup,
+    server: bool,
     endpoint: Endpoint<&'static str>,
     began: Instant,
     now: Duration,
@@ -89,37 +91,34 @@ struct Bench {
     happened: String,
     /// The last live transaction of each user.
     live: Vec<(&'static str, TransactionId)>,
-    requests: Vec<(&'static str, Vec<u8>)>,
+    /// The request of a client's ladder.
+    request: Vec<u8>,
 }
 
 impl Bench {
-    fn new(setup: Setup) -> Self {
+    fn new(setup: Setup, server: bool) -> Self {
         let began = Instant::now();
         let config = Config { intervals: setup.intervals, transactions_max: 8 };
         Self {
             setup,
+            server,
             endpoint: Endpoint::new(config, began, [1, 2]),
             began,
             now: Duration::ZERO,
             out: Outbox::default(),
             happened: String::new(),
             live: Vec::new(),
-            requests: Vec::new(),
+            request: Vec::new(),
         }
     }
 
     fn is_input(&self, line: &Line<'_>) -> bool {
         match line.side {
             "in" | "net" => true,
-            "tu" if self.is_server(line) => line.what.starts_with(|first: char| first.is_ascii_digit()),
+            "tu" if self.server => line.what.starts_with(|first: char| first.is_ascii_digit()),
             "tu" => !line.what.contains("failure") && !line.what.starts_with(|first: char| first.is_ascii_digit()),
             _ => false,
         }
-    }
-
-    /// A ladder that begins with something coming in is a server's.
-    fn is_server(&self, _: &Line<'_>) -> bool {
-        self.requests.is_empty()
     }
 
     fn now(&self) -> Instant {
@@ -177,7 +176,7 @@ impl Bench {
             }
             ("tu", method) => {
                 let octets = self.request(method, "z9hG4bKours");
-                self.requests.push(("", octets.clone()));
+                self.request.clone_from(&octets);
                 let hop = NextHop::Flow(self.flow());
                 let id = self.endpoint.request(now, "", hop, &octets, &mut self.out).expect("room");
                 self.live.push(("", id));
@@ -189,7 +188,7 @@ impl Bench {
 
     /// A request in a server's ladder, a response in a client's.
     fn come_in(&mut self, word: &str, cancel: bool) {
-        let octets = if word.starts_with(|first: char| first.is_ascii_digit()) {
+        let octets = if !self.server {
             self.response(word, if cancel { "(CANCEL)" } else { "" }, "peer")
         } else {
             let branch = if self.setup.legacy { "1" } else { "z9hG4bKtheirs" };
@@ -243,10 +242,9 @@ impl Bench {
                 self.note("tu", if invite.is_some() { "CANCEL" } else { "CANCEL of nothing" });
             }
             Event::Response { user, status, .. } => self.note("tu", &format!("{status}{user}")),
-            Event::Failed { user, failure, transaction } => {
-                let no_ack = self.endpoint.next_hop(transaction).is_some() && self.requests.is_empty();
+            Event::Failed { user, failure, .. } => {
                 let why = match failure {
-                    Failure::Timeout if no_ack => "no-ack",
+                    Failure::Timeout if self.server => "no-ack",
                     Failure::Timeout => "timeout",
                     Failure::Transport => "transport",
                 };
@@ -281,18 +279,15 @@ impl Bench {
 
     /// A response to the request of a user: kept by the endpoint on the server's side, sent on the client's.
     fn response(&self, status: &str, user: &str, tag: &str) -> Vec<u8> {
-        let (branch, method) = match self.requests.first() {
-            Some((_, request)) => {
-                let message = Message::parse(request, &Limits::default()).expect("our own");
-                ("z9hG4bKours", String::from_utf8_lossy(message.first(Name::CSeq).expect("one")[2..].as_ref()).into_owned())
-            }
-            None => {
-                let request = self.endpoint.kept_request(self.id_of(user)).unwrap_or(b"INVITE");
-                let end = request.iter().position(|octet| *octet == b' ').unwrap_or(request.len());
-                ("z9hG4bKtheirs", String::from_utf8_lossy(&request[..end]).into_owned())
-            }
+        let request = if self.server {
+            self.endpoint.kept_request(self.id_of(user)).unwrap_or(b"INVITE ")
+        } else {
+            &self.request
         };
-        let method = if user == "(CANCEL)" { "CANCEL" } else { &method };
+        let branch = if self.server { "z9hG4bKtheirs" } else { "z9hG4bKours" };
+        let end = request.iter().position(|octet| *octet == b' ').expect("a request line");
+        let method = std::str::from_utf8(&request[..end]).expect("a method");
+        let method = if user == "(CANCEL)" { "CANCEL" } else { method };
         let via = self.setup.transport.via_name();
         format!(
             "SIP/2.0 {status} Reason\r\nVia: SIP/2.0/{via} 192.0.2.9;branch={branch}\r\n\
