@@ -1,8 +1,12 @@
 //! Where phones are: the questions to a location service (RFC 3261 §10) and their answers.
 
 mod binding;
+mod changes;
+
+use std::sync::Arc;
 
 pub use binding::{Binding, Bindings, Path};
+pub use changes::{Change, Changes, Lost, Watch};
 
 use crate::asked::{Asked, Reply};
 
@@ -13,6 +17,11 @@ pub trait Location: Send + Sync + 'static {
 
     /// The bindings of an address of record, as targets of a request (RFC 3261 §16.5).
     fn locate(&self, ask: &Locate<'_>, reply: Reply<Located>) -> Asked<Located>;
+
+    /// The numbered changes of the bindings, where this service knows them itself.
+    fn changes(&self) -> Option<Arc<Changes>> {
+        None
+    }
 }
 
 /// What one REGISTER request asks.

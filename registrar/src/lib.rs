@@ -1,1 +1,3 @@
-//! Placeholder, replaced as the room is built.
+//! The registrar: where phones are, and who exists.
+
+pub mod core;

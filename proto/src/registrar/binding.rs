@@ -109,16 +109,26 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 /// Bindings in one allocation, in the order in which they were pushed.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, Default)]
 pub struct Bindings {
     octets: Vec<u8>,
     count: u32,
+    as_of: u64,
 }
+
+/// Bindings are equal when they say the same, whenever they were read.
+impl PartialEq for Bindings {
+    fn eq(&self, other: &Self) -> bool {
+        self.octets == other.octets
+    }
+}
+
+impl Eq for Bindings {}
 
 impl Bindings {
     /// None yet, with room for `octets` octets.
     pub fn with_capacity(octets: usize) -> Self {
-        Bindings { octets: Vec::with_capacity(octets), count: 0 }
+        Bindings { octets: Vec::with_capacity(octets), count: 0, as_of: 0 }
     }
 
     /// Appends a binding.
@@ -142,6 +152,17 @@ impl Bindings {
     /// How many octets [`Bindings::push_kept`] adds for a kept part of `kept` octets.
     pub const fn room(kept: usize) -> usize {
         16 + kept
+    }
+
+    /// The same, said to have been read when `number` was that of the registrar's last change.
+    pub fn standing_at(mut self, number: u64) -> Self {
+        self.as_of = number;
+        self
+    }
+
+    /// The number of the registrar's last change ([`super::Changes`]) when these were read.
+    pub fn as_of(&self) -> u64 {
+        self.as_of
     }
 
     /// How many there are.
