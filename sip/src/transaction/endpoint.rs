@@ -190,21 +190,18 @@ impl<U: Copy> Endpoint<U> {
         Ok(self.table.id_of(slot))
     }
 
-    /// Answers a request without a transaction (§8.2.7): along the way of §18.2.2, with `received` and `rport` in
-    /// the Via, and else as `extra` says. The counterpart of [`Full`] is a 503 with Retry-After.
+    /// Answers a request without a transaction (§8.2.7), along the way of §18.2.2. `write` gets the top Via with
+    /// its `received` and `rport` where they are due, for [`crate::build::Extra`]. The counterpart of [`Full`] is
+    /// a 503 with Retry-After.
     pub fn answer(
         &mut self,
         packet: &Packet<'_>,
         message: &Message<'_>,
-        status: Status,
-        extra: &build::Extra<'_>,
         out: &mut Outbox,
+        write: impl FnOnce(Option<&[u8]>, &mut Vec<u8>),
     ) {
-        let marked = reply::mark(packet, message, &mut self.buffer).map(|_| &self.buffer[..]);
-        let extra = build::Extra { top_via: marked, ..*extra };
-        out.send(reply::way(packet, message).hop, None, |octets| {
-            build::response(message, status, &extra, octets);
-        });
+        let top_via = reply::mark(packet, message, &mut self.buffer).map(|_| &self.buffer[..]);
+        out.send(reply::way(packet, message).hop, None, |octets| write(top_via, octets));
     }
 
     /// Sends a response through the machine; a late or repeated one is dropped where the machine says so. False
