@@ -10,6 +10,8 @@ mod escape;
 mod host;
 mod sip;
 mod tel;
+#[cfg(test)]
+mod tests;
 
 pub use aor::Aor;
 pub use compare::{comparison_key, equal};

@@ -45,6 +45,9 @@ impl<'a> Contact<'a> {
     /// Reads an element that is no star.
     pub fn parse(element: &'a [u8]) -> Result<Self, HeaderError> {
         let name_addr = NameAddr::parse(Name::Contact, element)?;
+        if name_addr.address == b"*" {
+            return Err(HeaderError { name: Name::Contact, at: 0, expected: "a URI, or a star alone" });
+        }
         let wrong =
             HeaderError { name: Name::Contact, at: element.len(), expected: "a preference from 0 to 1 as q" };
         let q = name_addr.params.find(b"q").map(|value| {

@@ -29,6 +29,8 @@ mod route;
 mod rseq;
 mod session_expires;
 mod subscription_state;
+#[cfg(test)]
+mod tests;
 mod via;
 mod warning;
 
