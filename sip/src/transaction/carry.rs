@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::endpoint::{Endpoint, LIMITS};
 use super::output::{Output, Outputs};
-use super::table::{Closing, Machine, Transaction};
+use super::machine::Machine;
+use super::table::{Closing, Transaction};
 use super::{Failure, TransactionId};
 use crate::build;
 use crate::message::{Message, Status};
@@ -101,6 +102,7 @@ impl<U: Copy> Endpoint<U> {
                     found.due = [Tick::MAX; 2];
                     found.closing = Closing::End;
                     timed = true;
+                    self.streams.remove(slot, &mut self.table);
                     self.table.hide(slot);
                     self.ended.push(slot);
                 }
@@ -139,9 +141,9 @@ impl<U: Copy> Endpoint<U> {
     /// An RFC 2543 INVITE is acknowledged with the To tag of our final response (§17.2.3): its ACK has a key of
     /// its own, made while the request is still there.
     pub(super) fn keep_ack_key(&mut self, id: TransactionId, response: &[u8]) {
-        let Some(found) = self.table.get(id) else { return };
-        let Machine::InviteServer(_) = found.machine else { return };
-        if let Some(key) = self.keys.legacy_ack(&found.request, response) {
+        let Some(found) = self.table.get(id).filter(|found| found.is_legacy) else { return };
+        if let Machine::InviteServer(_) = found.machine
+            && let Some(key) = self.keys.legacy_ack(&found.request, response) {
             self.table.add_ack(key, id.slot);
         }
     }
@@ -150,8 +152,7 @@ impl<U: Copy> Endpoint<U> {
 impl<U> Transaction<U> {
     /// Sends again what was kept last; false when nothing was.
     fn repeat(&self, id: TransactionId, out: &mut Outbox) -> bool {
-        let client = matches!(self.machine, Machine::InviteClient(_) | Machine::Client(_));
-        let octets = if client && self.last.is_empty() { &self.request } else { &self.last };
+        let octets = if self.machine.is_client() && self.last.is_empty() { &self.request } else { &self.last };
         if octets.is_empty() {
             return false;
         }

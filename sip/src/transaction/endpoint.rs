@@ -3,21 +3,23 @@
 
 use std::time::Instant;
 
-use super::carry::Given;
+use super::carry::{Carried, Given};
 use super::class::Class;
-use super::client::{self, Client};
-use super::invite_client::{self, InviteClient};
-use super::invite_server::{self, InviteServer};
+use super::client::Client;
+use super::invite_client::InviteClient;
+use super::invite_server::InviteServer;
 use super::key::Keys;
+use super::machine::{Happening, Machine};
 use super::output::Outputs;
 use super::reply;
-use super::server::{self, Server};
-use super::table::{Cancel, Closing, Machine, Table, Transaction};
+use super::server::Server;
+use super::streams::Streams;
+use super::table::{Cancel, Closing, Table, Transaction};
 use super::timer::{Intervals, Reliability, Timer};
 use super::{Event, Failure, Full, TransactionId, TransactionKey};
 use crate::build;
 use crate::message::{Limits, Message, Method, Status};
-use crate::transport::{NextHop, Outbox, Packet};
+use crate::transport::{ConnectionId, NextHop, Outbox, Packet};
 use crate::wheel::{Tick, Wheel};
 
 /// What an endpoint is made from.
@@ -43,6 +45,7 @@ pub struct Endpoint<U> {
     pub(super) table: Table<U>,
     pub(super) wheel: Wheel,
     pub(super) keys: Keys,
+    pub(super) streams: Streams,
     /// Slots whose machine has ended, to be emptied at the next tick.
     pub(super) ended: Vec<u32>,
     /// Slots whose request is to be forgotten at the next tick.
@@ -86,6 +89,7 @@ impl<U: Copy> Endpoint<U> {
             table: Table::new(config.transactions_max),
             wheel: Wheel::new(now, config.transactions_max.min(1 << 20)),
             keys: Keys::new(seed),
+            streams: Streams::default(),
             ended: Vec::new(),
             forgetting: Vec::new(),
             buffer: Vec::new(),
@@ -183,6 +187,7 @@ impl<U: Copy> Endpoint<U> {
         let way = reply::way(packet, message);
         let mut transaction = Transaction::new(key, machine, user, way.hop);
         transaction.fallback_port = way.fallback_port;
+        transaction.is_legacy = way.is_legacy;
         transaction.request = reply::marked(packet, message, &mut self.buffer);
         let slot = self.insert(transaction);
         // An arrival only starts timers.
@@ -274,6 +279,21 @@ impl<U: Copy> Endpoint<U> {
             return;
         }
         self.handle_failing(id.slot, Happening::Undelivered, now, out, events);
+    }
+
+    /// A stream connection has ended: each client transaction that waits on it fails, since its response can come
+    /// no other way. Servers learn it when they answer.
+    pub fn closed(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        out: &mut Outbox,
+        events: &mut Vec<Event<U>>,
+    ) {
+        self.latest = now;
+        while let Some(slot) = self.streams.take(connection, &mut self.table) {
+            self.handle_failing(slot, Happening::Undelivered, now, out, events);
+        }
     }
 
     /// Lets the timers speak that are due, and tells what has ended. To be called when [`Endpoint::deadline`] has
@@ -371,7 +391,9 @@ impl<U: Copy> Endpoint<U> {
 
     fn insert(&mut self, transaction: Transaction<U>) -> u32 {
         *self.counters.live_of(&transaction.machine) += 1;
-        self.table.insert(transaction).slot
+        let slot = self.table.insert(transaction).slot;
+        self.streams.add(slot, &mut self.table);
+        slot
     }
 
     /// Lets a machine speak that may fail, and tells it.
@@ -425,9 +447,9 @@ impl<U: Copy> Endpoint<U> {
         now: Instant,
         given: Given<'_>,
         out: &mut Outbox,
-    ) -> super::carry::Carried {
+    ) -> Carried {
         let mut outputs = Outputs::default();
-        let Some(found) = self.table.at_mut(slot) else { return super::carry::Carried::default() };
+        let Some(found) = self.table.at_mut(slot) else { return Carried::default() };
         found.machine.handle(happening, &self.config.intervals, &mut outputs);
         self.carry_out(slot, &outputs, now, given, out)
     }
@@ -438,72 +460,6 @@ impl<U: Copy> Endpoint<U> {
         match found.due[0].min(found.due[1]) {
             Tick::MAX => self.wheel.stop(slot),
             due => self.wheel.start(slot, due),
-        }
-    }
-}
-
-/// What may happen to a transaction of any kind.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Happening {
-    Begun,
-    Repeated,
-    Acked,
-    Answered(Class),
-    Response(Class),
-    Cancel,
-    Timer(Timer),
-    Undelivered,
-}
-
-impl Machine {
-    /// Translates for the machine; what cannot happen to its kind is nothing.
-    fn handle(&mut self, happening: Happening, intervals: &Intervals, out: &mut Outputs) {
-        match self {
-            Self::InviteServer(machine) => {
-                let event = match happening {
-                    Happening::Begun => invite_server::Event::Arrived,
-                    Happening::Repeated => invite_server::Event::Repeated,
-                    Happening::Acked => invite_server::Event::Acked,
-                    Happening::Answered(class) => invite_server::Event::Answered(class),
-                    Happening::Timer(timer) => invite_server::Event::Timer(timer),
-                    Happening::Undelivered => invite_server::Event::Undelivered,
-                    Happening::Response(_) | Happening::Cancel => return,
-                };
-                machine.handle(event, intervals, out);
-            }
-            Self::InviteClient(machine) => {
-                let event = match happening {
-                    Happening::Begun => invite_client::Event::Begun,
-                    Happening::Response(class) => invite_client::Event::Response(class),
-                    Happening::Cancel => invite_client::Event::Cancel,
-                    Happening::Timer(timer) => invite_client::Event::Timer(timer),
-                    Happening::Undelivered => invite_client::Event::Undelivered,
-                    Happening::Repeated | Happening::Acked | Happening::Answered(_) => return,
-                };
-                machine.handle(event, intervals, out);
-            }
-            Self::Server(machine) => {
-                let event = match happening {
-                    Happening::Begun => server::Event::Arrived,
-                    Happening::Repeated => server::Event::Repeated,
-                    Happening::Answered(class) => server::Event::Answered(class),
-                    Happening::Timer(timer) => server::Event::Timer(timer),
-                    Happening::Undelivered => server::Event::Undelivered,
-                    Happening::Acked | Happening::Response(_) | Happening::Cancel => return,
-                };
-                machine.handle(event, intervals, out);
-            }
-            Self::Client(machine) => {
-                let event = match happening {
-                    Happening::Begun => client::Event::Begun,
-                    Happening::Response(class) => client::Event::Response(class),
-                    Happening::Timer(timer) => client::Event::Timer(timer),
-                    Happening::Undelivered => client::Event::Undelivered,
-                    Happening::Repeated | Happening::Acked => return,
-                    Happening::Answered(_) | Happening::Cancel => return,
-                };
-                machine.handle(event, intervals, out);
-            }
         }
     }
 }

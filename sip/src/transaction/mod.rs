@@ -23,9 +23,11 @@ mod endpoint;
 mod invite_client;
 mod invite_server;
 mod key;
+mod machine;
 mod output;
 mod reply;
 mod server;
+mod streams;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use crate::branch;
 use crate::message::{Message, Name};
 use crate::transport::{Flow, NextHop, Packet};
 
@@ -13,15 +14,19 @@ pub(super) struct Way {
     pub(super) hop: NextHop,
     /// For a stream that is gone: the port at the peer's address (§18.2.2, first rule).
     pub(super) fallback_port: Option<u16>,
+    /// The client knows RFC 2543 only (§17.2.3).
+    pub(super) is_legacy: bool,
 }
 
 /// The way back to whom a packet came from (§18.2.2 and RFC 3581 §4).
 pub(super) fn way(packet: &Packet<'_>, message: &Message<'_>) -> Way {
     let flow = packet.flow;
     let via = message.via().ok();
+    let branch = via.and_then(|via| via.branch());
+    let is_legacy = !branch.is_some_and(branch::has_cookie);
     let port = via.and_then(|via| via.port).unwrap_or(flow.transport.default_port());
     if flow.transport.is_reliable() {
-        return Way { hop: NextHop::Flow(flow), fallback_port: Some(port) };
+        return Way { hop: NextHop::Flow(flow), fallback_port: Some(port), is_legacy };
     }
     let remote = match via {
         // §18.2.2: maddr goes first; a name there would have to be resolved, and only multicast needs it.
@@ -35,7 +40,7 @@ pub(super) fn way(packet: &Packet<'_>, message: &Message<'_>) -> Way {
         None => flow.remote,
     };
     let hop = Flow { remote, ..flow };
-    Way { hop: NextHop::Flow(hop), fallback_port: None }
+    Way { hop: NextHop::Flow(hop), fallback_port: None, is_legacy }
 }
 
 /// Writes the top Via of a request as it is kept and answered, into an emptied buffer: with `received` when its

@@ -2,10 +2,7 @@
 
 use hashbrown::HashTable;
 
-use super::client::Client;
-use super::invite_client::InviteClient;
-use super::invite_server::InviteServer;
-use super::server::Server;
+use super::machine::Machine;
 use super::timer::Timer;
 use super::{TransactionId, TransactionKey};
 use crate::transport::NextHop;
@@ -42,15 +39,6 @@ enum Entry<U> {
     Live(Transaction<U>),
 }
 
-/// One of the four machines of §17.
-#[derive(Debug)]
-pub(crate) enum Machine {
-    InviteServer(InviteServer),
-    InviteClient(InviteClient),
-    Server(Server),
-    Client(Client),
-}
-
 /// What the endpoint keeps for a machine: its octets, its peer, its timers and its user.
 #[derive(Debug)]
 pub(crate) struct Transaction<U> {
@@ -71,6 +59,11 @@ pub(crate) struct Transaction<U> {
     pub(crate) due: [Tick; 2],
     /// For a response to a stream that is gone: the port of the Via (§18.2.2), until it was tried.
     pub(crate) fallback_port: Option<u16>,
+    /// The client knows RFC 2543 only.
+    pub(crate) is_legacy: bool,
+    /// The neighbours among the clients that wait on one stream connection.
+    pub(crate) previous: u32,
+    pub(crate) next: u32,
     /// The machine has ended, or wants its request forgotten, at the next tick.
     pub(crate) closing: Closing,
 }
@@ -105,6 +98,9 @@ impl<U> Transaction<U> {
             timers: [None; 2],
             due: [Tick::MAX; 2],
             fallback_port: None,
+            is_legacy: false,
+            previous: NONE,
+            next: NONE,
             closing: Closing::No,
         }
     }
@@ -243,6 +239,7 @@ fn spread(tag: u32) -> u64 {
     u64::from(tag).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-const NONE: u32 = u32::MAX;
+/// No slot.
+pub(crate) const NONE: u32 = u32::MAX;
 /// Beyond this many, room is taken as it is needed.
 const ROOM_MAX: usize = 1 << 20;

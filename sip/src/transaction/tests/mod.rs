@@ -4,3 +4,5 @@ mod invite_client;
 mod invite_server;
 mod ladder;
 mod plain;
+mod storm;
+mod table;
