@@ -1,10 +1,12 @@
 //! SIP as data and machines (RFC 3261 and its companions). No I/O, no clock, no randomness of its own.
 
+pub mod auth;
 pub mod branch;
 pub mod build;
 pub mod edit;
 pub mod error;
 pub mod framer;
+pub mod fuzz;
 pub mod header;
 pub mod limits;
 pub mod message;
