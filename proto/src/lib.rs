@@ -7,7 +7,7 @@
 //! # use proto::{Asked, Locate, Located, Location, Reply, Sink, Ticket};
 //! # use std::sync::Arc;
 //! fn ask(location: &dyn Location, inbox: Arc<dyn Sink<Located>>, ticket: Ticket) -> Option<Located> {
-//!     let question = Locate { now_ms: 1_700_000_000_000, aor: "sip:alice@example.org", past_copy: false };
+//!     let question = Locate { now_ms: 1_700_000_000_000, aor: "alice@example.org", past_copy: false };
 //!     match location.locate(&question, Reply::new(inbox, ticket)) {
 //!         Asked::Now(answer) => answer.ok(), // the memory store, or the near-copy
 //!         Asked::Later => None,              // exactly one answer comes to the inbox, under the ticket

@@ -29,7 +29,7 @@ pub trait Location: Send + Sync + 'static {
 pub struct Register<'a> {
     /// Unix time in ms. A remote registrar goes by its own clock.
     pub now_ms: u64,
-    /// The canonical address of record (RFC 3261 §10.3 step 5).
+    /// The canonical address of record (RFC 3261 §10.3 step 5): `alice@example.org`.
     pub aor: &'a str,
     /// The Call-ID.
     pub call_id: &'a str,

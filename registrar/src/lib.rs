@@ -1,3 +1,16 @@
-//! The registrar: where phones are, and who exists.
+//! The registrar: where phones are (RFC 3261 §10), and who exists.
+//!
+//! [`core`] decides and stores; [`Registrar`] and [`UserDirectory`] answer the questions of `proto`. Whether they are
+//! asked by a function call or over gRPC they do not know.
 
+pub mod config;
 pub mod core;
+pub mod directory;
+pub mod ha1;
+pub mod service;
+pub mod users;
+
+pub use config::{Config, Ha1Config, UserConfig};
+pub use directory::UserDirectory;
+pub use service::Registrar;
+pub use users::{UserError, Users};

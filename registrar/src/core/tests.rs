@@ -7,7 +7,7 @@ use proto::{Action, Binding, ContactUpdate, Fault, Locate, Register, Registered}
 
 use super::*;
 
-const AOR: &str = "sip:alice@example.org";
+const AOR: &str = "alice@example.org";
 const START_MS: u64 = 1_700_000_000_000;
 
 fn store(terms: Terms) -> Store {
@@ -86,13 +86,13 @@ fn a_binding_lasts_for_what_was_granted() {
         Terms::default(),
         &[
             (0, "c", 1, "", "200", ""),
-            (0, "c", 2, "sip:a@1", "200", "sip:a@1=3600"),
-            (10, "c", 3, "", "200", "sip:a@1=3590"),
-            (10, "c", 4, "sip:a@1;expires=600", "200", "sip:a@1=600"),
-            (609, "c", 5, "", "200", "sip:a@1=1"),
+            (0, "c", 2, "sip:a@h1", "200", "sip:a@h1=3600"),
+            (10, "c", 3, "", "200", "sip:a@h1=3590"),
+            (10, "c", 4, "sip:a@h1;expires=600", "200", "sip:a@h1=600"),
+            (609, "c", 5, "", "200", "sip:a@h1=1"),
             (610, "c", 6, "", "200", ""),
-            (610, "c", 7, "sip:a@1;expires=4294967295", "200", "sip:a@1=7200"),
-            (611, "c", 8, "sip:a@1;expires=0", "200", ""),
+            (610, "c", 7, "sip:a@h1;expires=4294967295", "200", "sip:a@h1=7200"),
+            (611, "c", 8, "sip:a@h1;expires=0", "200", ""),
         ],
     );
 }
@@ -102,12 +102,12 @@ fn an_interval_below_the_minimum_is_refused_and_changes_nothing() {
     check(
         Terms::default(),
         &[
-            (0, "c", 1, "sip:a@1;expires=60", "200", "sip:a@1=60"),
-            (1, "c", 2, "sip:a@1;expires=59", "423", "sip:a@1=59"),
-            (1, "c", 3, "sip:b@1;expires=600 sip:a@1;expires=1", "423", "sip:a@1=59"),
-            (1, "c", 4, "sip:b@1;expires=1 sip:a@1;expires=0", "423", "sip:a@1=59"),
+            (0, "c", 1, "sip:a@h1;expires=60", "200", "sip:a@h1=60"),
+            (1, "c", 2, "sip:a@h1;expires=59", "423", "sip:a@h1=59"),
+            (1, "c", 3, "sip:b@h1;expires=600 sip:a@h1;expires=1", "423", "sip:a@h1=59"),
+            (1, "c", 4, "sip:b@h1;expires=1 sip:a@h1;expires=0", "423", "sip:a@h1=59"),
             // Zero is not brief, it removes.
-            (1, "c", 5, "sip:a@1;expires=0", "200", ""),
+            (1, "c", 5, "sip:a@h1;expires=0", "200", ""),
         ],
     );
 }
@@ -117,19 +117,19 @@ fn a_request_is_in_order_by_call_id_and_cseq() {
     check(
         Terms::default(),
         &[
-            (0, "c", 5, "sip:a@1;expires=100", "200", "sip:a@1=100"),
-            (1, "c", 4, "sip:a@1;expires=200", "out-of-order", "sip:a@1=99"),
-            (1, "c", 5, "sip:a@1;expires=200", "out-of-order", "sip:a@1=99"),
-            (1, "c", 4, "sip:a@1;expires=0", "out-of-order", "sip:a@1=99"),
-            (1, "c", 5, "*", "out-of-order", "sip:a@1=99"),
-            (1, "c", 6, "sip:a@1;expires=200", "200", "sip:a@1=200"),
+            (0, "c", 5, "sip:a@h1;expires=100", "200", "sip:a@h1=100"),
+            (1, "c", 4, "sip:a@h1;expires=200", "out-of-order", "sip:a@h1=99"),
+            (1, "c", 5, "sip:a@h1;expires=200", "out-of-order", "sip:a@h1=99"),
+            (1, "c", 4, "sip:a@h1;expires=0", "out-of-order", "sip:a@h1=99"),
+            (1, "c", 5, "*", "out-of-order", "sip:a@h1=99"),
+            (1, "c", 6, "sip:a@h1;expires=200", "200", "sip:a@h1=200"),
             // The phone restarted: another Call-ID counts from wherever it likes.
-            (2, "d", 1, "sip:a@1;expires=300", "200", "sip:a@1=300"),
+            (2, "d", 1, "sip:a@h1;expires=300", "200", "sip:a@h1=300"),
             // The order of the old Call-ID is forgotten with its binding.
-            (3, "c", 1, "sip:a@1;expires=400", "200", "sip:a@1=400"),
+            (3, "c", 1, "sip:a@h1;expires=400", "200", "sip:a@h1=400"),
             // A contact that is not bound has no order; a fetch never has.
-            (3, "c", 1, "sip:b@1;expires=400;q=500", "200", "sip:a@1=400 sip:b@1=400"),
-            (3, "c", 1, "", "200", "sip:a@1=400 sip:b@1=400"),
+            (3, "c", 1, "sip:b@h1;expires=400;q=500", "200", "sip:a@h1=400 sip:b@h1=400"),
+            (3, "c", 1, "", "200", "sip:a@h1=400 sip:b@h1=400"),
         ],
     );
 }
@@ -139,11 +139,11 @@ fn a_request_that_comes_twice_is_answered_as_before() {
     check(
         Terms::default(),
         &[
-            (0, "c", 1, "sip:a@1;expires=100", "200", "sip:a@1=100"),
-            (5, "c", 1, "sip:a@1;expires=100", "200", "sip:a@1=95"),
-            (5, "c", 1, "sip:a@1;expires=100;q=500", "out-of-order", "sip:a@1=95"),
-            (6, "c", 2, "sip:a@1;expires=0", "200", ""),
-            (7, "c", 2, "sip:a@1;expires=0", "200", ""),
+            (0, "c", 1, "sip:a@h1;expires=100", "200", "sip:a@h1=100"),
+            (5, "c", 1, "sip:a@h1;expires=100", "200", "sip:a@h1=95"),
+            (5, "c", 1, "sip:a@h1;expires=100;q=500", "out-of-order", "sip:a@h1=95"),
+            (6, "c", 2, "sip:a@h1;expires=0", "200", ""),
+            (7, "c", 2, "sip:a@h1;expires=0", "200", ""),
             (8, "c", 3, "*", "200", ""),
             (8, "c", 3, "*", "200", ""),
         ],
@@ -155,14 +155,21 @@ fn several_contacts_are_bound_together_or_not_at_all() {
     check(
         Terms::default(),
         &[
-            (0, "c", 1, "sip:a@1;q=300 sip:b@1;q=900", "200", "sip:b@1=3600 sip:a@1=3600"),
-            (0, "d", 7, "sip:c@1;q=100", "200", "sip:b@1=3600 sip:a@1=3600 sip:c@1=3600"),
+            (0, "c", 1, "sip:a@h1;q=300 sip:b@h1;q=900", "200", "sip:b@h1=3600 sip:a@h1=3600"),
+            (0, "d", 7, "sip:c@h1;q=100", "200", "sip:b@h1=3600 sip:a@h1=3600 sip:c@h1=3600"),
             // The first would be new, the last is out of order.
-            (0, "d", 7, "sip:x@1 sip:c@1;q=200", "out-of-order", "sip:b@1=3600 sip:a@1=3600 sip:c@1=3600"),
-            (0, "e", 1, "sip:b@1;expires=0 sip:a@1;q=50", "200", "sip:c@1=3600 sip:a@1=3600"),
+            (
+                0,
+                "d",
+                7,
+                "sip:x@h1 sip:c@h1;q=200",
+                "out-of-order",
+                "sip:b@h1=3600 sip:a@h1=3600 sip:c@h1=3600",
+            ),
+            (0, "e", 1, "sip:b@h1;expires=0 sip:a@h1;q=50", "200", "sip:c@h1=3600 sip:a@h1=3600"),
             // Said twice in one request: the last counts.
-            (0, "e", 2, "sip:a@1;expires=100 sip:a@1;expires=200", "200", "sip:a@1=200 sip:c@1=3600"),
-            (0, "e", 3, "sip:z@1 sip:z@1;expires=0", "200", "sip:a@1=200 sip:c@1=3600"),
+            (0, "e", 2, "sip:a@h1;expires=100 sip:a@h1;expires=200", "200", "sip:a@h1=200 sip:c@h1=3600"),
+            (0, "e", 3, "sip:z@h1 sip:z@h1;expires=0", "200", "sip:a@h1=200 sip:c@h1=3600"),
         ],
     );
 }
@@ -172,13 +179,13 @@ fn a_wildcard_stands_alone_and_removes_everything() {
     check(
         Terms::default(),
         &[
-            (0, "c", 1, "sip:a@1 sip:b@1", "200", "sip:a@1=3600 sip:b@1=3600"),
-            (0, "c", 2, "* sip:a@1", "400", "sip:a@1=3600 sip:b@1=3600"),
-            (0, "c", 1, "*", "out-of-order", "sip:a@1=3600 sip:b@1=3600"),
+            (0, "c", 1, "sip:a@h1 sip:b@h1", "200", "sip:a@h1=3600 sip:b@h1=3600"),
+            (0, "c", 2, "* sip:a@h1", "400", "sip:a@h1=3600 sip:b@h1=3600"),
+            (0, "c", 1, "*", "out-of-order", "sip:a@h1=3600 sip:b@h1=3600"),
             (0, "d", 1, "*", "200", ""),
         ],
     );
-    let uri = [contact("sip:a@1")];
+    let uri = [contact("sip:a@h1")];
     for (contacts, wildcards, expires, fault) in [
         (&[][..], 1, Some(3600), Fault::WildcardExpires),
         (&[], 1, None, Fault::WildcardExpires),
@@ -190,24 +197,61 @@ fn a_wildcard_stands_alone_and_removes_everything() {
 }
 
 #[test]
+fn contacts_are_compared_as_uris_not_as_texts() {
+    check(
+        Terms::default(),
+        &[
+            (0, "c", 1, "sip:%61lice@Host.Example.org:5060", "200", "sip:%61lice@Host.Example.org:5060=3600"),
+            (
+                0,
+                "c",
+                2,
+                "sip:alice@host.example.org:5060;expires=100",
+                "200",
+                "sip:alice@host.example.org:5060=100",
+            ),
+            // No port is not 5060, and the user part has case (RFC 3261 §19.1.4).
+            (0, "c", 3, "sip:alice@host.example.org;expires=0", "200", "sip:alice@host.example.org:5060=100"),
+            (
+                0,
+                "c",
+                4,
+                "sip:Alice@host.example.org:5060;expires=0",
+                "200",
+                "sip:alice@host.example.org:5060=100",
+            ),
+            (0, "c", 5, "sip:alice@host.example.org:5060;expires=0", "200", ""),
+            (0, "c", 6, "nonsense", "400", ""),
+        ],
+    );
+}
+
+#[test]
 fn an_instance_with_a_reg_id_replaces_whatever_its_uri_is() {
     check(
         Terms::default(),
         &[
-            (0, "c", 1, "sip:a@1;reg-id=1;instance=i", "200", "sip:a@1=3600"),
-            (1, "d", 1, "sip:a@2;reg-id=1;instance=I", "200", "sip:a@2=3600"),
-            (2, "d", 2, "sip:a@2;reg-id=2;instance=i;q=500", "200", "sip:a@2=3599 sip:a@2=3600"),
-            (2, "d", 2, "sip:a@2;reg-id=1;instance=j;q=400", "200", "sip:a@2=3599 sip:a@2=3600 sip:a@2=3600"),
-            (3, "d", 3, "sip:x@9;reg-id=2;instance=i;expires=0", "200", "sip:a@2=3598 sip:a@2=3599"),
+            (0, "c", 1, "sip:a@h1;reg-id=1;instance=i", "200", "sip:a@h1=3600"),
+            (1, "d", 1, "sip:a@h2;reg-id=1;instance=I", "200", "sip:a@h2=3600"),
+            (2, "d", 2, "sip:a@h2;reg-id=2;instance=i;q=500", "200", "sip:a@h2=3599 sip:a@h2=3600"),
+            (
+                2,
+                "d",
+                2,
+                "sip:a@h2;reg-id=1;instance=j;q=400",
+                "200",
+                "sip:a@h2=3599 sip:a@h2=3600 sip:a@h2=3600",
+            ),
+            (3, "d", 3, "sip:x@h9;reg-id=2;instance=i;expires=0", "200", "sip:a@h2=3598 sip:a@h2=3599"),
             (
                 3,
                 "d",
                 4,
-                "sip:p@1;reg-id=1;instance=k sip:q@1;reg-id=2;instance=k",
+                "sip:p@h1;reg-id=1;instance=k sip:q@h1;reg-id=2;instance=k",
                 "400",
-                "sip:a@2=3598 sip:a@2=3599",
+                "sip:a@h2=3598 sip:a@h2=3599",
             ),
-            (3, "d", 1, "sip:a@3;reg-id=1;instance=i", "out-of-order", "sip:a@2=3598 sip:a@2=3599"),
+            (3, "d", 1, "sip:a@h3;reg-id=1;instance=i", "out-of-order", "sip:a@h2=3598 sip:a@h2=3599"),
         ],
     );
 }
@@ -217,13 +261,13 @@ fn a_phone_that_learns_or_forgets_outbound_leaves_no_double() {
     check(
         Terms::default(),
         &[
-            (0, "c", 1, "sip:a@1;instance=i", "200", "sip:a@1=3600"),
-            (1, "d", 1, "sip:a@1;instance=i;reg-id=1", "200", "sip:a@1=3600"),
-            (2, "e", 1, "sip:a@1;instance=i", "200", "sip:a@1=3600"),
-            (3, "f", 1, "sip:a@1;expires=0", "200", ""),
+            (0, "c", 1, "sip:a@h1;instance=i", "200", "sip:a@h1=3600"),
+            (1, "d", 1, "sip:a@h1;instance=i;reg-id=1", "200", "sip:a@h1=3600"),
+            (2, "e", 1, "sip:a@h1;instance=i", "200", "sip:a@h1=3600"),
+            (3, "f", 1, "sip:a@h1;expires=0", "200", ""),
             // Without instance a reg-id means nothing (RFC 5626 §6).
-            (3, "f", 2, "sip:a@1;reg-id=1", "200", "sip:a@1=3600"),
-            (3, "f", 3, "sip:b@1;reg-id=1", "200", "sip:a@1=3600 sip:b@1=3600"),
+            (3, "f", 2, "sip:a@h1;reg-id=1", "200", "sip:a@h1=3600"),
+            (3, "f", 3, "sip:b@h1;reg-id=1", "200", "sip:a@h1=3600 sip:b@h1=3600"),
         ],
     );
 }
@@ -233,13 +277,13 @@ fn an_address_of_record_has_so_many_contacts_and_no_more() {
     check(
         Terms { contacts_max: 2, ..Terms::default() },
         &[
-            (0, "c", 1, "sip:a@1 sip:b@1 sip:c@1", "too-many", ""),
-            (0, "c", 1, "sip:a@1;expires=60 sip:b@1", "200", "sip:a@1=60 sip:b@1=3600"),
-            (1, "c", 2, "sip:c@1", "too-many", "sip:a@1=59 sip:b@1=3599"),
-            (1, "c", 3, "sip:a@1;expires=0 sip:c@1", "200", "sip:c@1=3600 sip:b@1=3599"),
-            (1, "c", 4, "sip:c@1;expires=60", "200", "sip:c@1=60 sip:b@1=3599"),
+            (0, "c", 1, "sip:a@h1 sip:b@h1 sip:c@h1", "too-many", ""),
+            (0, "c", 1, "sip:a@h1;expires=60 sip:b@h1", "200", "sip:a@h1=60 sip:b@h1=3600"),
+            (1, "c", 2, "sip:c@h1", "too-many", "sip:a@h1=59 sip:b@h1=3599"),
+            (1, "c", 3, "sip:a@h1;expires=0 sip:c@h1", "200", "sip:c@h1=3600 sip:b@h1=3599"),
+            (1, "c", 4, "sip:c@h1;expires=60", "200", "sip:c@h1=60 sip:b@h1=3599"),
             // One that has expired takes no room.
-            (61, "c", 5, "sip:d@1", "200", "sip:d@1=3600 sip:b@1=3539"),
+            (61, "c", 5, "sip:d@h1", "200", "sip:d@h1=3600 sip:b@h1=3539"),
         ],
     );
 }
@@ -251,17 +295,17 @@ fn the_store_holds_so_many_bindings_and_no_more() {
         let contacts = [contact(uri)];
         store.register(&Register { aor, cseq, action: Action::Update(&contacts), ..REQUEST })
     };
-    assert_eq!(word(&ask("sip:a@x", 1, "sip:a@1")), "200");
-    assert_eq!(word(&ask("sip:b@x", 1, "sip:b@1;expires=60")), "200");
-    assert_eq!(word(&ask("sip:c@x", 1, "sip:c@1")), "full");
-    assert_eq!(word(&ask("sip:b@x", 2, "sip:b@2")), "full");
-    assert_eq!(word(&ask("sip:b@x", 3, "sip:b@1;expires=0")), "200");
-    assert_eq!(word(&ask("sip:c@x", 2, "sip:c@1;expires=60")), "200");
-    assert_eq!(word(&ask("sip:b@x", 4, "sip:b@1")), "full");
+    assert_eq!(word(&ask("a@x", 1, "sip:a@h1")), "200");
+    assert_eq!(word(&ask("b@x", 1, "sip:b@h1;expires=60")), "200");
+    assert_eq!(word(&ask("c@x", 1, "sip:c@h1")), "full");
+    assert_eq!(word(&ask("b@x", 2, "sip:b@h2")), "full");
+    assert_eq!(word(&ask("b@x", 3, "sip:b@h1;expires=0")), "200");
+    assert_eq!(word(&ask("c@x", 2, "sip:c@h1;expires=60")), "200");
+    assert_eq!(word(&ask("b@x", 4, "sip:b@h1")), "full");
     for _ in 0..Store::STEPS {
         store.expire_some(START_MS + 60_000);
     }
-    assert_eq!(word(&ask("sip:b@x", 5, "sip:b@1")), "200");
+    assert_eq!(word(&ask("b@x", 5, "sip:b@h1")), "200");
     let counters = store.counters();
     assert_eq!((counters.bindings, counters.bindings_full, counters.expired), (2, 3, 1));
     assert_eq!(store.kept(), 2);
@@ -269,7 +313,7 @@ fn the_store_holds_so_many_bindings_and_no_more() {
 
 #[test]
 fn a_contact_that_is_too_long_is_refused() {
-    let long = "sip:a@".to_owned() + &"x".repeat(5000);
+    let long = "sip:a@x".to_owned() + &"x".repeat(5000);
     let contacts = [ContactUpdate { uri: &long, ..ContactUpdate::default() }];
     let empty = [ContactUpdate::default()];
     let store = store(Terms::default());
@@ -318,13 +362,13 @@ fn everything_that_was_said_of_a_contact_is_told_again() {
 fn only_what_requests_are_sent_to_is_a_change() {
     let store = store(Terms::default());
     for (at_s, cseq, contacts, number) in [
-        (0, 1, "sip:a@1", 1),
-        (1, 2, "sip:a@1", 1),
+        (0, 1, "sip:a@h1", 1),
+        (1, 2, "sip:a@h1", 1),
         (2, 3, "", 1),
-        (3, 4, "sip:a@1;q=500", 2),
-        (4, 4, "sip:a@1;expires=1", 2),
-        (5, 5, "sip:a@1;expires=0", 3),
-        (6, 6, "sip:a@1;expires=0", 3),
+        (3, 4, "sip:a@h1;q=500", 2),
+        (4, 4, "sip:a@h1;expires=1", 2),
+        (5, 5, "sip:a@h1;expires=0", 3),
+        (6, 6, "sip:a@h1;expires=0", 3),
     ] {
         register(&store, START_MS + at_s * 1000, "c", cseq, contacts);
         let located = store.locate(&Locate { now_ms: START_MS, aor: AOR, past_copy: false });
@@ -335,10 +379,10 @@ fn only_what_requests_are_sent_to_is_a_change() {
 #[test]
 fn nothing_is_left_when_everything_has_expired() {
     let store = store(Terms::default());
-    let uris: Vec<String> = (0..5000).map(|n| format!("sip:{n}@1;expires={}", 60 + n % 3000)).collect();
+    let uris: Vec<String> = (0..5000).map(|n| format!("sip:{n}@h1;expires={}", 60 + n % 3000)).collect();
     for (n, uri) in uris.iter().enumerate() {
         let contacts = [contact(uri)];
-        let aor = format!("sip:{}@example.org", n / 2);
+        let aor = format!("{}@example.org", n / 2);
         let ask = Register { aor: &aor, action: Action::Update(&contacts), ..REQUEST };
         assert_eq!(word(&store.register(&ask)), "200");
     }
@@ -361,11 +405,11 @@ fn nothing_is_left_when_everything_has_expired() {
 fn a_list_is_told_in_pages() {
     let store = store(Terms::default());
     for n in 0..100 {
-        let aor = format!("sip:{n:02}@example.org");
-        let contacts = [contact("sip:a@1")];
+        let aor = format!("{n:02}@example.org");
+        let contacts = [contact("sip:a@h1")];
         let _ = store.register(&Register { aor: &aor, action: Action::Update(&contacts), ..REQUEST });
     }
-    for (prefix, page_max, count) in [("", 7, 100), ("", 1000, 100), ("sip:1", 3, 10), ("sip:x", 3, 0)] {
+    for (prefix, page_max, count) in [("", 7, 100), ("", 1000, 100), ("1", 3, 10), ("x", 3, 0)] {
         let mut aors = Vec::new();
         let mut from = Some(0);
         while let Some(start) = from {
@@ -383,9 +427,9 @@ fn a_list_is_told_in_pages() {
 #[test]
 fn a_tool_removes_a_contact_or_all() {
     let store = store(Terms::default());
-    register(&store, START_MS, "c", 1, "sip:a@1 sip:b@1 sip:c@1");
-    assert_eq!(store.remove(AOR, Some("sip:b@1")), 1);
-    assert_eq!(store.remove(AOR, Some("sip:b@1")), 0);
+    register(&store, START_MS, "c", 1, "sip:a@h1 sip:b@h1 sip:c@h1");
+    assert_eq!(store.remove(AOR, Some("sip:b@h1")), 1);
+    assert_eq!(store.remove(AOR, Some("sip:b@h1")), 0);
     assert_eq!(store.remove(AOR, None), 2);
     assert_eq!((store.kept(), store.counters().bindings, store.changes().number()), (0, 0, 3));
 }

@@ -2,6 +2,7 @@
 //! of it is decided, then all of it is done.
 
 use proto::{Action, Binding, ContactUpdate, Fault, Path, Register, Registered};
+use sip::uri::Uri;
 use smallvec::SmallVec;
 
 use super::record;
@@ -77,7 +78,7 @@ impl Plan {
             // RFC 3261 §10.3 step 7: 423 with Min-Expires.
             return Err(Registered::IntervalTooBrief { min_expires_s: terms.min_expires_s });
         };
-        if contact.uri.is_empty() {
+        if Uri::parse(contact.uri.as_bytes()).is_err() {
             return Err(Registered::Malformed(Fault::ContactUri));
         }
         let kept = ask.aor.len()
@@ -229,7 +230,13 @@ fn stamp(ask: &Register<'_>, granted_s: u32) -> Stamp {
 
 /// RFC 3261 §19.1.4, after the comparison that nearly always decides.
 fn same_uri(one: &str, other: &str) -> bool {
-    one == other
+    if one == other {
+        return true;
+    }
+    match (Uri::parse(one.as_bytes()), Uri::parse(other.as_bytes())) {
+        (Ok(one), Ok(other)) => sip::uri::equal(&one, &other),
+        _ => false,
+    }
 }
 
 /// Instead of an interval: leave the binding as it is.

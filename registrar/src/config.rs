@@ -1,0 +1,117 @@
+//! `[registrar]` and `[[user]]`. Plain data, read once.
+
+use std::path::PathBuf;
+
+use node::config::{Duration, Secret};
+use serde::Deserialize;
+
+use crate::core::Terms;
+
+/// `[registrar]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// For how long a phone is bound that does not say (RFC 3261 §10.2.1.1). Default 1 h. Longer keeps phones that
+    /// are gone; shorter costs a REGISTER more often.
+    pub default_expires: Duration,
+    /// The shortest time that a phone may ask for; below it the answer is 423 with Min-Expires (RFC 3261 §10.3
+    /// step 7). Default 60 s, at most 1 h. Too short lets one phone send a flood of REGISTERs.
+    pub min_expires: Duration,
+    /// What longer wishes are cut to. Default 2 h. A phone that vanished rings for so long.
+    pub max_expires: Duration,
+    /// How many phones one user may have registered. Default 10. More are refused with 403.
+    pub contacts_max: u32,
+    /// How many bindings there may be in all. Default 4000000, some 400 octets each. More are refused with 503.
+    pub bindings_max: usize,
+    /// How many octets one binding may keep: URI, Path, Call-ID and the like. Default 4096. A longer one is
+    /// refused with 400.
+    pub binding_bytes_max: usize,
+    /// How many changes a proxy may fall behind before it must forget all that it copied. Default 8192, some 50
+    /// octets each.
+    pub changes_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let terms = Terms::default();
+        Config {
+            default_expires: Duration::from_secs(terms.default_expires_s.into()),
+            min_expires: Duration::from_secs(terms.min_expires_s.into()),
+            max_expires: Duration::from_secs(terms.max_expires_s.into()),
+            contacts_max: terms.contacts_max,
+            bindings_max: terms.bindings_max,
+            binding_bytes_max: terms.binding_bytes_max,
+            changes_max: 8192,
+        }
+    }
+}
+
+impl Config {
+    /// The terms of the registrar core.
+    ///
+    /// # Errors
+    /// Which rule they break, as a sentence for people.
+    pub fn terms(&self) -> Result<Terms, &'static str> {
+        let seconds = |duration: Duration| u32::try_from(duration.0.as_secs()).unwrap_or(u32::MAX);
+        Terms {
+            default_expires_s: seconds(self.default_expires),
+            min_expires_s: seconds(self.min_expires),
+            max_expires_s: seconds(self.max_expires),
+            contacts_max: self.contacts_max,
+            bindings_max: self.bindings_max,
+            binding_bytes_max: self.binding_bytes_max,
+        }
+        .checked()
+    }
+}
+
+/// `[[user]]`: a user that only this file can change. Give one of `password`, `password_file`, `password_env` and
+/// `ha1`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserConfig {
+    /// The name, as in `sip:NAME@domain` and in the phone's set-up. Case matters.
+    pub name: String,
+    /// The number that others dial. Default: none, the user is reached by name.
+    pub extension: Option<String>,
+    /// What phones show. Default: nothing.
+    #[serde(default)]
+    pub display_name: String,
+    /// The password in clear. It is hashed when loaded and then forgotten.
+    pub password: Option<Secret>,
+    /// A file whose first line is the password; relative to the configuration's folder.
+    pub password_file: Option<PathBuf>,
+    /// An environment variable that holds the password.
+    pub password_env: Option<String>,
+    /// The digest key instead of the password: `H(name:realm:password)` in hexadecimal. It is worth as much as the
+    /// password, and only for this realm.
+    pub ha1: Option<Ha1Config>,
+}
+
+/// Digest keys in hexadecimal.
+#[derive(Clone, Deserialize)]
+#[serde(untagged, expecting = "a key of 32 (MD5) or 64 (SHA-256) hexadecimal digits, or a table of them")]
+pub enum Ha1Config {
+    /// 32 digits are MD5, 64 are SHA-256.
+    One(Secret),
+    /// By algorithm.
+    Several(Ha1Table),
+}
+
+/// Digest keys by algorithm.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ha1Table {
+    /// 32 hexadecimal digits.
+    pub md5: Option<Secret>,
+    /// 64 hexadecimal digits.
+    pub sha256: Option<Secret>,
+    /// 64 hexadecimal digits.
+    pub sha512_256: Option<Secret>,
+}
+
+impl std::fmt::Debug for Ha1Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
