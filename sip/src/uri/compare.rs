@@ -2,7 +2,7 @@
 
 use super::escape::{DIGITS, distinct, same, same_ignoring_case, units};
 use super::tel::{TelUri, digits};
-use super::{SipUri, Uri};
+use super::{SipUri, Uri, UriParams};
 
 /// True when both URIs name the same resource. The relation is not transitive: a parameter that one side lacks is
 /// mostly ignored.
@@ -39,13 +39,13 @@ pub fn comparison_key(uri: &Uri<'_>, out: &mut String) {
             if let Some(port) = uri.port {
                 let _ = std::fmt::Write::write_fmt(out, format_args!(":{port}"));
             }
-            push_sorted(';', uri.params.iter(), out);
+            push_sorted(';', firsts(uri.params), out);
             push_sorted('?', uri.headers.iter().map(|(name, value)| (name, Some(value))), out);
         }
         Uri::Tel(uri) => {
             out.push_str("tel:");
             out.extend(uri.digits().map(char::from));
-            push_sorted(';', uri.params.iter(), out);
+            push_sorted(';', firsts(uri.params), out);
         }
         Uri::Other { scheme, rest } => {
             push(scheme, true, out);
@@ -62,16 +62,17 @@ fn equal_sip(one: &SipUri<'_>, two: &SipUri<'_>) -> bool {
         && one.port == two.port
         && both(one.user, two.user, same)
         && both(one.password, two.password, same)
-        && one.params.iter().all(|param| agrees(param, two))
-        && two.params.iter().all(|param| agrees(param, one))
+        && one.params.iter().all(|(name, _)| agree(name, one, two))
+        && two.params.iter().all(|(name, _)| agree(name, two, one))
         && equal_headers(one, two)
 }
 
-/// A parameter of one URI against the other URI.
-fn agrees((name, value): (&[u8], Option<&[u8]>), other: &SipUri<'_>) -> bool {
-    match other.param(name) {
-        Some(theirs) => both(value, theirs, same_ignoring_case),
-        None => ![&b"user"[..], b"ttl", b"method", b"maddr", b"transport"]
+/// A parameter of one URI against the other URI. Where one has it twice, which RFC 3261 §19.1.1 forbids, the first
+/// counts.
+fn agree(name: &[u8], one: &SipUri<'_>, two: &SipUri<'_>) -> bool {
+    match (one.param(name), two.param(name)) {
+        (Some(one), Some(two)) => both(one, two, same_ignoring_case),
+        _ => ![&b"user"[..], b"ttl", b"method", b"maddr", b"transport"]
             .iter()
             .any(|fixed| same_ignoring_case(name, fixed)),
     }
@@ -91,18 +92,22 @@ fn equal_headers(one: &SipUri<'_>, two: &SipUri<'_>) -> bool {
 
 /// RFC 3966 §4: digit by digit, and each parameter of one must be the other's too.
 fn equal_tel(one: &TelUri<'_>, two: &TelUri<'_>) -> bool {
-    let holds = |(name, value): (&[u8], Option<&[u8]>), other: &TelUri<'_>| {
-        let is_number = name.eq_ignore_ascii_case(b"ext")
-            || name.eq_ignore_ascii_case(b"phone-context")
-                && value.is_some_and(|text| text.starts_with(b"+"));
+    let agree = |name: &[u8]| {
+        let is_ext = name.eq_ignore_ascii_case(b"ext");
+        let is_context = name.eq_ignore_ascii_case(b"phone-context");
         let matches = |mine: &[u8], theirs: &[u8]| {
-            if is_number { digits(mine).eq(digits(theirs)) } else { same_ignoring_case(mine, theirs) }
+            if is_ext || is_context && mine.starts_with(b"+") {
+                digits(mine).eq(digits(theirs))
+            } else {
+                same_ignoring_case(mine, theirs)
+            }
         };
-        other.param(name).is_some_and(|theirs| both(value, theirs, matches))
+        match (one.param(name), two.param(name)) {
+            (Some(one), Some(two)) => both(one, two, matches),
+            _ => false,
+        }
     };
-    one.digits().eq(two.digits())
-        && one.params.iter().all(|param| holds(param, two))
-        && two.params.iter().all(|param| holds(param, one))
+    one.digits().eq(two.digits()) && one.params.iter().chain(two.params.iter()).all(|(name, _)| agree(name))
 }
 
 fn both(one: Option<&[u8]>, two: Option<&[u8]>, same: impl Fn(&[u8], &[u8]) -> bool) -> bool {
@@ -124,6 +129,14 @@ fn push(part: &[u8], lower: bool, out: &mut String) {
             out.push(char::from(if lower { octet.to_ascii_lowercase() } else { octet }));
         }
     }
+}
+
+/// The parameters that count: of one that stands there twice the first.
+fn firsts(params: UriParams<'_>) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> + Clone {
+    let is_first = move |place: usize, name: &[u8]| {
+        !params.iter().take(place).any(|(other, _)| same_ignoring_case(other, name))
+    };
+    params.iter().enumerate().filter(move |(place, (name, _))| is_first(*place, name)).map(|(_, param)| param)
 }
 
 fn push_sorted<'a>(

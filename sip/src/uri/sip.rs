@@ -147,8 +147,9 @@ impl<'a> SipUri<'a> {
 impl<'a> UriParams<'a> {
     /// Reads parameters at `at` and says where they end.
     pub(super) fn scan(octets: &'a [u8], at: usize) -> Result<(Self, usize), UriError> {
-        let mut end = at;
+        let (mut end, mut left) = (at, PARAMS_MAX);
         while octets.get(end) == Some(&b';') {
+            left = left.checked_sub(1).ok_or(UriError { at: end, expected: "fewer parameters" })?;
             let name = end + 1;
             end = run(octets, name, PARAM)?;
             if end == name {
@@ -194,8 +195,9 @@ impl<'a> UriHeaders<'a> {
         if octets.get(at) != Some(&b'?') {
             return Ok((Self::default(), at));
         }
-        let mut end = at;
+        let (mut end, mut left) = (at, PARAMS_MAX);
         while end == at || octets.get(end) == Some(&b'&') {
+            left = left.checked_sub(1).ok_or(UriError { at: end, expected: "fewer headers" })?;
             let name = end + 1;
             end = run(octets, name, HEADER)?;
             if end == name {
@@ -280,6 +282,9 @@ fn cut(part: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
         None => (part, None),
     }
 }
+
+/// Parameters of a URI, and its headers. Comparing two URIs costs the square of it.
+const PARAMS_MAX: usize = 64;
 
 const USER: u8 = 1;
 const PASSWORD: u8 = 2;

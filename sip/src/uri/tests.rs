@@ -155,6 +155,16 @@ fn parameters_are_found_in_any_case_and_with_escapes() {
 }
 
 #[test]
+fn parameters_and_headers_have_a_limit() {
+    for (first, another) in [(";p", ";p"), ("?h=1", "&h=1")] {
+        let full = format!("sip:a@x.org{first}{}", another.repeat(63));
+        assert!(Uri::parse(full.as_bytes()).is_ok());
+        let more = format!("{full}{another}");
+        assert_eq!(Uri::parse(more.as_bytes()).map_err(|why| why.at), Err(full.len()));
+    }
+}
+
+#[test]
 fn what_is_written_is_what_was_read() {
     for uri in [
         "sip:alice:secretword@atlanta.com:5060;transport=tcp;%6C%72?subject=project%20x&priority=urgent",
@@ -203,6 +213,7 @@ fn uris_are_compared_by_the_rules_of_their_scheme() {
         ("sip:a@x.org", "sip:a@x.org;maddr=1.2.3.4", false),
         ("sip:a@x.org;lr", "sip:a@x.org", true),
         ("sip:a@x.org;x", "sip:a@x.org;x=1", false),
+        ("sip:a@x.org;x=1;x=2", "sip:a@x.org;X=1", true),
         ("sip:a@x.org;%6C%72=1", "sip:a@x.org;LR=2", false),
         ("sip:a%3Bb@x.org", "sip:a;b@x.org", false),
         ("sip:a%3bb@x.org", "sip:a%3Bb@x.org", true),
@@ -248,6 +259,7 @@ fn a_comparison_key_drops_what_never_matters() {
     for (one, two, wanted) in [
         ("sip:%61lice@Atlanta.COM;transport=TCP;lr", "SIP:alice@atlanta.com;LR;Transport=tcp", true),
         ("sip:a@[2001:db8:0::1]:5060", "sip:a@[2001:DB8::1]:5060", true),
+        ("sip:a@x.org;lr;x=1;x=2", "sip:a@x.org;x=1;lr;lr", true),
         ("sip:a@x.org?b=1&c=2", "sip:a@x.org?C=2&B=1", true),
         ("sip:a@1.2.3.4;line=abc", "sip:a@1.2.3.4;line=def", false),
         ("sip:a@1.2.3.4;line=abc", "sip:a@1.2.3.4", false),

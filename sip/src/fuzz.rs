@@ -1,0 +1,44 @@
+//! Fuzz targets: functions that take any octets, never panic but where the code is wrong, and hold for all of them.
+//! The programs that feed them live outside the workspace; here each is replayed with seeds as a normal test.
+
+mod header;
+#[cfg(test)]
+mod tests;
+mod uri;
+
+pub use header::*;
+pub use uri::uri;
+
+/// A target by its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Targets that take one value.
+pub const VALUES: &[Target] = &[
+    ("uri", uri),
+    ("asserted_identity", asserted_identity),
+    ("call_id", call_id),
+    ("contact", contact),
+    ("content_type", content_type),
+    ("cseq", cseq),
+    ("diversion", diversion),
+    ("event", event),
+    ("expires", expires),
+    ("history_info", history_info),
+    ("join", join),
+    ("max_breadth", max_breadth),
+    ("max_forwards", max_forwards),
+    ("min_se", min_se),
+    ("name_addr", name_addr),
+    ("privacy", privacy),
+    ("rack", rack),
+    ("reason", reason),
+    ("refer_to", refer_to),
+    ("replaces", replaces),
+    ("retry_after", retry_after),
+    ("route", route),
+    ("rseq", rseq),
+    ("session_expires", session_expires),
+    ("subscription_state", subscription_state),
+    ("via", via),
+    ("warning", warning),
+];
