@@ -7,17 +7,20 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sip::transport::{ConnectionId, Flow, ListenerId, Transport};
 
-/// What the registrar keeps: the start of this process and the flow.
-pub fn write_binding(flow: &Flow, start: u32, out: &mut Vec<u8>) {
+/// What the registrar keeps: the start of this process, whether the phone is behind NAT, and the flow.
+pub fn write_binding(flow: &Flow, behind_nat: bool, start: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&start.to_be_bytes());
+    out.push(u8::from(behind_nat));
     write(flow, out);
 }
 
-/// Reads what [`write_binding`] wrote; `None` for the flow of somebody else.
-pub fn read_binding(mut octets: &[u8], start: u32) -> Option<Read> {
+/// Reads what [`write_binding`] wrote: the flow, and whether the phone is behind NAT. `None` for the flow of
+/// somebody else.
+pub fn read_binding(mut octets: &[u8], start: u32) -> Option<(Read, bool)> {
     let written = u32::from_be_bytes(take(&mut octets)?);
+    let [behind_nat] = take(&mut octets)?;
     let read = read(&mut octets, written == start)?;
-    octets.is_empty().then_some(read)
+    octets.is_empty().then_some((read, behind_nat != 0))
 }
 
 /// Appends the octets of a flow: 9 to 29 of them.
@@ -164,9 +167,9 @@ mod tests {
         let datagrams = flow(Transport::Udp, "192.0.2.1", "198.51.100.7:5060", None);
         for (flow, later) in [(stream, Read::Gone), (datagrams, Read::Usable(datagrams))] {
             let mut octets = Vec::new();
-            write_binding(&flow, 1, &mut octets);
-            assert_eq!(read_binding(&octets, 1), Some(Read::Usable(flow)));
-            assert_eq!(read_binding(&octets, 2), Some(later));
+            write_binding(&flow, true, 1, &mut octets);
+            assert_eq!(read_binding(&octets, 1), Some((Read::Usable(flow), true)));
+            assert_eq!(read_binding(&octets, 2), Some((later, true)));
         }
         assert_eq!(read_binding(b"", 1), None);
     }

@@ -1,0 +1,63 @@
+//! What the proxy counts: plain fields of a shard, read when somebody asks.
+
+/// Counts since the start, of one shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Octets that were no message.
+    pub unparseable: u64,
+    /// Responses that were malformed, or matched nothing (RFC 6026 §6).
+    pub stray_responses: u64,
+    /// Requests other than ACK and CANCEL, repeats not counted.
+    pub requests: u64,
+    /// Requests that were answered without a transaction: OPTIONS to us, challenges, refusals.
+    pub stateless_answers: u64,
+    /// Requests refused because they were malformed or not allowed.
+    pub refused: u64,
+    /// Requests refused because a table was full (`requests_max`, `registrations_max`, `transactions_max`).
+    pub overloaded: u64,
+    /// Requests refused because a user had too many calls in set-up (`calls_per_user_max`).
+    pub user_limited: u64,
+    /// Requests that had come to us before, unchanged (RFC 5393 §4.2).
+    pub loops: u64,
+    /// Challenges sent.
+    pub challenges: u64,
+    /// Credentials that did not fit.
+    pub wrong_credentials: u64,
+    /// Credentials that were used before.
+    pub replayed_credentials: u64,
+    /// Registrations accepted.
+    pub registrations: u64,
+    /// Calls forwarded to at least one phone.
+    pub calls: u64,
+    /// Calls answered with 2xx.
+    pub calls_answered: u64,
+    /// Branches of all requests.
+    pub branches: u64,
+    /// Phones left out because a request had `targets_max` of them.
+    pub targets_left_out: u64,
+    /// Tokens that we had not signed for their dialog.
+    pub forged_tokens: u64,
+    /// Flows of dialogs that were gone and looked up again.
+    pub flows_looked_up: u64,
+    /// ACKs that belonged to nothing.
+    pub stray_acks: u64,
+    /// Questions that no service answered in time.
+    pub questions_unanswered: u64,
+    /// Answers that came too late, or for somebody who had gone.
+    pub late_answers: u64,
+    /// Answers that said that a service could not.
+    pub service_errors: u64,
+}
+
+/// What is under way in a shard now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Requests being forwarded.
+    pub requests: usize,
+    /// Registrations being decided.
+    pub registrations: usize,
+    /// Questions to services.
+    pub questions: usize,
+    /// Transactions, ended ones that still absorb repeats included.
+    pub transactions: usize,
+}

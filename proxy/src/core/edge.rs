@@ -1,0 +1,359 @@
+//! The edge: one value that takes each input, finds what it belongs to, and lets it go on. Here messages pass from
+//! the transaction layer to registration, to forwarding, or to an answer of our own; what these do is beside it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use proto::Ticket;
+use sip::branch::Branches;
+use sip::message::{Message, Method, Refusal, Status};
+use sip::transaction::{Endpoint, Event, Failure, TransactionId, TransactionKey};
+use sip::transport::Packet;
+use sip::wheel::Wheel;
+
+use super::admit::{self, Admission};
+use super::answer;
+use super::authenticate::Guard;
+use super::calls::CallState;
+use super::counters::{Counters, Gauges};
+use super::effect::{Answer, Input, Out, Turn};
+use super::events;
+use super::means::{Means, User, Waiter};
+use super::questions::Questions;
+use super::register::Registering;
+use super::request::Request;
+use super::response;
+use super::response_context::ResponseContext;
+use super::settings::Settings;
+use super::slots::{Slot, Slots};
+
+/// The proxy of one shard. See [`super`] for its use.
+pub struct Edge {
+    pub(crate) means: Means,
+    pub(crate) contexts: Slots<Box<ResponseContext>>,
+    pub(crate) registrations: Slots<Registering>,
+    events: Vec<Event<User>>,
+    /// The wall's time at a moment of the other clock.
+    wall: (Instant, u64),
+}
+
+impl Edge {
+    /// An edge with empty tables. `seed` must be drawn anew for each shard and start; `unix_ms` is the wall's time
+    /// at `now`.
+    pub fn new(settings: Arc<Settings>, seed: [u64; 4], now: Instant, unix_ms: u64) -> Self {
+        let config = &settings.config;
+        let questions_max = config.requests_max * 4 + config.registrations_max * 2;
+        let means = Means {
+            endpoint: Endpoint::new(settings.transactions, now, [seed[0], seed[1]]),
+            branches: Branches::new(settings.edge, settings.shard, [seed[2], seed[3]]),
+            guard: Guard::new(&settings, seed),
+            wheel: Wheel::new(now, 0),
+            questions: Questions::new(questions_max, *config.question_timeout),
+            counters: Counters::default(),
+            calls_of: HashMap::new(),
+            scratch: Vec::new(),
+            settings: Arc::clone(&settings),
+        };
+        Self {
+            means,
+            contexts: Slots::new(config.requests_max),
+            registrations: Slots::new(config.registrations_max),
+            events: Vec::new(),
+            wall: (now, unix_ms),
+        }
+    }
+
+    /// Sets the wall's time; the shell does so at each turn.
+    pub fn set_wall(&mut self, now: Instant, unix_ms: u64) {
+        self.wall = (now, unix_ms);
+    }
+
+    /// Other settings from now on. Limits of tables stay as they were made.
+    pub fn configure(&mut self, settings: Arc<Settings>) {
+        self.means.guard.configure(&settings);
+        self.means.settings = settings;
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut dyn Out) {
+        let since = now.saturating_duration_since(self.wall.0).as_millis();
+        let unix_ms = self.wall.1 + u64::try_from(since).unwrap_or(0);
+        let turn = &mut Turn { now, unix_ms, out };
+        match input {
+            Input::Packet(packet) => self.on_packet(turn, &packet),
+            Input::Answered(ticket, answer) => self.on_answered(turn, ticket, answer),
+            Input::Failed { transaction, why } => {
+                tracing::debug!(why, "a message could not be sent");
+                let mut events = std::mem::take(&mut self.events);
+                self.means.endpoint.failed(now, transaction, turn.wire(), &mut events);
+                self.on_events(turn, &mut events);
+                self.events = events;
+            }
+            Input::ConnectionClosed(connection) => {
+                let mut events = std::mem::take(&mut self.events);
+                self.means.endpoint.closed(now, connection, turn.wire(), &mut events);
+                self.on_events(turn, &mut events);
+                self.events = events;
+            }
+            Input::Tick => self.on_tick(turn),
+        }
+    }
+
+    /// When the next [`Input::Tick`] is wanted.
+    pub fn deadline(&self) -> Option<Instant> {
+        let means = &self.means;
+        [means.endpoint.deadline(), means.wheel.deadline(), means.questions.deadline()].into_iter().flatten().min()
+    }
+
+    /// True when no request is under way. Transactions that only absorb repeats may be.
+    pub fn quiet(&self) -> bool {
+        self.contexts.is_empty() && self.registrations.is_empty()
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> Counters {
+        self.means.counters
+    }
+
+    /// What is under way.
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            requests: self.contexts.len(),
+            registrations: self.registrations.len(),
+            questions: self.means.questions.len(),
+            transactions: self.means.endpoint.live(),
+        }
+    }
+
+    /// The requests under way, for people.
+    pub fn calls(&self, now: Instant) -> Vec<CallState> {
+        self.contexts.iter().filter_map(|context| CallState::of(context, &self.means, now)).collect()
+    }
+
+    fn on_packet(&mut self, turn: &mut Turn<'_>, packet: &Packet<'_>) {
+        let limits = self.means.settings.limits;
+        let Ok(message) = Message::parse(packet.octets, &limits) else {
+            self.means.counters.unparseable += 1;
+            return;
+        };
+        if let Err(refusal) = sip::validate::check(&message, &limits) {
+            return self.on_invalid(turn, packet, &message, refusal);
+        }
+        match self.means.endpoint.receive(turn.now, &message, turn.out.wire()) {
+            Event::Request { key } => self.on_request(turn, packet, &message, key),
+            Event::Ack { invite } => self.on_ack(turn, packet, &message, invite),
+            Event::Cancel { key, invite } => self.on_cancel(turn, packet, &message, key, invite),
+            Event::Response { user, status, .. } => self.on_response(turn, user, status, &message),
+            // RFC 6026 §6: what matches nothing is dropped, since forwarding it would serve attackers.
+            Event::Stray => self.means.counters.stray_responses += 1,
+            Event::Absorbed => {}
+            event @ (Event::Failed { .. } | Event::Gone { .. }) => self.on_event(turn, event),
+        }
+    }
+
+    /// RFC 3261 §16.3 step 1: a malformed request is answered; nothing answers a response or an ACK.
+    fn on_invalid(&mut self, turn: &mut Turn<'_>, packet: &Packet<'_>, message: &Message<'_>, refusal: Refusal) {
+        match message.method() {
+            None => self.means.counters.stray_responses += 1,
+            Some(Method::Ack) => self.means.counters.stray_acks += 1,
+            Some(_) => answer::refuse(&mut self.means, turn, packet, message, refusal),
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        turn: &mut Turn<'_>,
+        packet: &Packet<'_>,
+        message: &Message<'_>,
+        key: TransactionKey,
+    ) {
+        let means = &mut self.means;
+        means.counters.requests += 1;
+        let request = match Request::read(message) {
+            Ok(request) => request,
+            Err(refusal) => return answer::refuse(means, turn, packet, message, refusal),
+        };
+        let seen = match admit::admit(&means.settings, &mut means.counters, &request) {
+            Admission::Forward(seen) => seen,
+            Admission::OptionsOfUs => {
+                return answer::statelessly(means, turn, packet, message, Status::of(200), None, &CAPABILITIES);
+            }
+            Admission::Refused(refusal, unsupported) => {
+                means.counters.refused += 1;
+                let header = unsupported.as_deref().map(|tags| ("Unsupported", tags));
+                let (status, why) = (refusal.status, Some(refusal.why));
+                return answer::statelessly(means, turn, packet, message, status, why, header.as_slice());
+            }
+        };
+        let for_us = means.settings.is_for_us(&request.uri);
+        if request.method == Method::Register && for_us {
+            return self.on_register(turn, packet, &request, key);
+        }
+        if for_us && !request.is_in_dialog() && events::is_own_package(request.method, message) {
+            let headers = [("Allow-Events", events::ALLOW_EVENTS)];
+            return answer::statelessly(means, turn, packet, message, Status::of(489), None, &headers);
+        }
+        self.begin(turn, packet, &request, key, seen);
+    }
+
+    /// RFC 3261 §16.10 and §9.2: a CANCEL is answered at once, whatever becomes of its INVITE.
+    fn on_cancel(
+        &mut self,
+        turn: &mut Turn<'_>,
+        packet: &Packet<'_>,
+        message: &Message<'_>,
+        key: TransactionKey,
+        invite: Option<(TransactionId, User)>,
+    ) {
+        let Some((_, user)) = invite else {
+            let status = Status::of(481);
+            return answer::statelessly(&mut self.means, turn, packet, message, status, None, &[]);
+        };
+        match self.means.endpoint.accept(turn.now, packet, message, key, User::Alone) {
+            Ok(server) => answer::respond(&mut self.means, turn, server, Status::of(200), None, &[]),
+            Err(_) => answer::statelessly(&mut self.means, turn, packet, message, Status::of(200), None, &[]),
+        }
+        if let User::Upstream(slot) = user {
+            // RFC 3326 §2: why the caller gave up travels with our CANCELs.
+            let reason = message.first(sip::message::Name::Reason).and_then(|reason| std::str::from_utf8(reason).ok());
+            self.with_context(turn, slot, |context, means, turn| context.on_cancel(means, turn, reason));
+        }
+    }
+
+    fn on_response(&mut self, turn: &mut Turn<'_>, user: User, status: Status, message: &Message<'_>) {
+        match user {
+            User::Branch(slot, place) => self.with_context(turn, slot, |context, means, turn| {
+                context.on_response(means, turn, usize::from(place), status, message);
+            }),
+            User::Answered(server) => response::repeat_success(&mut self.means, turn, server, message),
+            // The answer to a CANCEL of ours says nothing (RFC 3261 §9.1).
+            User::Alone | User::Upstream(_) | User::Registrant(_) => {}
+        }
+    }
+
+    fn on_answered(&mut self, turn: &mut Turn<'_>, ticket: Ticket, answer: Answer) {
+        let Some(waiter) = self.means.questions.close(ticket) else {
+            self.means.counters.late_answers += 1;
+            return;
+        };
+        self.deliver(turn, waiter, Some(ticket), answer);
+    }
+
+    /// Hands an answer to who waits for it.
+    fn deliver(&mut self, turn: &mut Turn<'_>, waiter: Waiter, ticket: Option<Ticket>, answer: Answer) {
+        match (waiter, answer) {
+            (Waiter::Registrant(slot), Answer::Identified(answer)) => self.on_registrant(turn, slot, answer),
+            (Waiter::Registration(slot), Answer::Registered(answer)) => self.on_registered(turn, slot, answer),
+            (
+                Waiter::Caller(slot)
+                | Waiter::Place(slot, _)
+                | Waiter::Bindings(slot, _)
+                | Waiter::Flow(slot)
+                | Waiter::Address(slot, _),
+                answer,
+            ) => self.with_context(turn, slot, |context, means, turn| {
+                context.asked.retain(|asked| Some(*asked) != ticket);
+                context.on_answer(means, turn, waiter, answer);
+            }),
+            (Waiter::Registrant(_) | Waiter::Registration(_), _) => {
+                tracing::error!("a service answered another question than it was asked");
+            }
+        }
+    }
+
+    fn on_tick(&mut self, turn: &mut Turn<'_>) {
+        while let Some(waiter) = self.means.questions.expired(turn.now) {
+            self.means.counters.questions_unanswered += 1;
+            let answer = waiter.unanswered();
+            if let Waiter::Caller(slot) | Waiter::Place(slot, _) | Waiter::Bindings(slot, _) | Waiter::Flow(slot) = waiter
+                && let Some(context) = self.contexts.get_mut(slot)
+            {
+                let questions = &self.means.questions;
+                context.asked.retain(|asked| questions.is_open(*asked));
+            }
+            self.deliver(turn, waiter, None, answer);
+        }
+        while let Some(index) = self.means.wheel.pop(turn.now) {
+            if let Some(slot) = self.contexts.at(index) {
+                self.with_context(turn, slot, |context, means, turn| context.on_time(means, turn));
+            }
+        }
+        let mut events = std::mem::take(&mut self.events);
+        self.means.endpoint.tick(turn.now, turn.out.wire(), &mut events);
+        self.on_events(turn, &mut events);
+        self.events = events;
+    }
+
+    fn on_events(&mut self, turn: &mut Turn<'_>, events: &mut Vec<Event<User>>) {
+        for event in events.drain(..) {
+            self.on_event(turn, event);
+        }
+    }
+
+    fn on_event(&mut self, turn: &mut Turn<'_>, event: Event<User>) {
+        match event {
+            Event::Failed { user: User::Branch(slot, place), failure, .. } => {
+                self.with_context(turn, slot, |context, means, turn| {
+                    context.on_failure(means, turn, usize::from(place), failure);
+                });
+            }
+            // RFC 3261 §16.9: a response that cannot be delivered is dropped, and nothing is cancelled for it.
+            // RFC 4320 §4.2: and a server that may not answer any more has nobody to answer.
+            Event::Failed { user, failure, .. } => {
+                let why = match failure {
+                    Failure::Timeout => "timeout",
+                    Failure::Transport => "transport",
+                };
+                tracing::debug!(?user, why, "a transaction failed");
+            }
+            Event::Gone { .. } => {}
+            Event::Request { .. } | Event::Ack { .. } | Event::Cancel { .. } => {}
+            Event::Response { .. } | Event::Stray | Event::Absorbed => {}
+        }
+    }
+
+    /// Lets a context go on, then removes it or sets its timer: the one exit.
+    pub(crate) fn with_context(
+        &mut self,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        go_on: impl FnOnce(&mut ResponseContext, &mut Means, &mut Turn<'_>),
+    ) {
+        let Some(context) = self.contexts.get_mut(slot) else { return };
+        go_on(context, &mut self.means, turn);
+        if !context.is_over() {
+            let deadline = context.deadline();
+            return self.means.set_timer(slot, deadline);
+        }
+        self.remove_context(slot);
+    }
+
+    pub(crate) fn remove_context(&mut self, slot: Slot) {
+        let Some(mut context) = self.contexts.remove(slot) else { return };
+        context.forget_questions(&mut self.means);
+        self.means.set_timer(slot, None);
+        if let Some(user) = &context.counted {
+            self.means.end_call(user);
+        }
+        if let Some(server) = context.server {
+            self.means.endpoint.set_user(server, User::Alone);
+        }
+    }
+}
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Edge").field("gauges", &self.gauges()).finish_non_exhaustive()
+    }
+}
+
+/// What a 200 to OPTIONS says (RFC 3261 §11.2).
+const CAPABILITIES: [(&str, &str); 3] = [
+    (
+        "Allow",
+        "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE",
+    ),
+    ("Accept", "application/sdp"),
+    ("Supported", "path, outbound"),
+];

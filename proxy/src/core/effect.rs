@@ -1,0 +1,96 @@
+//! What the core asks of the world and what the world tells it. A page each; together with the messages these are
+//! the whole border of the proxy's decisions.
+
+use std::time::Instant;
+
+use proto::{Find, Found, Identified, Identify, Locate, Located, Register, Registered, ServiceError, Ticket};
+use sip::transaction::TransactionId;
+use sip::transport::{ConnectionId, NextHop, Outbox, Packet, Transport};
+
+/// What happens to the core.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A message came.
+    Packet(Packet<'a>),
+    /// A question was answered.
+    Answered(Ticket, Answer),
+    /// What this transaction sent could not be delivered.
+    Failed {
+        /// The transaction that waits.
+        transaction: TransactionId,
+        /// For the log.
+        why: &'static str,
+    },
+    /// A connection is gone.
+    ConnectionClosed(ConnectionId),
+    /// A deadline has come.
+    Tick,
+}
+
+/// The answer to an [`Effect`].
+#[derive(Debug)]
+pub enum Answer {
+    /// To [`Effect::Credentials`].
+    Identified(Result<Identified, ServiceError>),
+    /// To [`Effect::Find`].
+    Found(Result<Found, ServiceError>),
+    /// To [`Effect::Register`].
+    Registered(Result<Registered, ServiceError>),
+    /// To [`Effect::Locate`].
+    Located(Result<Located, ServiceError>),
+    /// To [`Effect::Resolve`]: next hops in the order in which they are to be tried.
+    Resolved(Result<Vec<NextHop>, ServiceError>),
+}
+
+/// A question of the core. It borrows from the message at hand: whoever takes it starts the question at once.
+#[derive(Debug)]
+pub enum Effect<'a> {
+    /// The keys of a user.
+    Credentials(Identify<'a>),
+    /// The user of a name or extension.
+    Find(Find<'a>),
+    /// What a REGISTER wants.
+    Register(Register<'a>),
+    /// Where a user's phones are.
+    Locate(Locate<'a>),
+    /// Where a host is (RFC 3263).
+    Resolve(Resolve<'a>),
+}
+
+/// A host to be found (RFC 3263 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolve<'a> {
+    /// The name; never an address.
+    pub host: &'a str,
+    /// The port of the URI.
+    pub port: Option<u16>,
+    /// The transport parameter of the URI.
+    pub transport: Option<Transport>,
+    /// True for a `sips:` URI.
+    pub secure: bool,
+}
+
+/// Where the core's outputs go.
+pub trait Out {
+    /// What is sent in this turn.
+    fn wire(&mut self) -> &mut Outbox;
+    /// Starts a question. Its answer comes as an [`Input`], later in this turn or in another, never inside this call.
+    fn ask(&mut self, ticket: Ticket, effect: Effect<'_>);
+}
+
+/// One input's time and outputs.
+pub(crate) struct Turn<'a> {
+    /// The time of the turn.
+    pub now: Instant,
+    /// The same on the wall: unix time in ms.
+    pub unix_ms: u64,
+    /// Where outputs go.
+    pub out: &'a mut dyn Out,
+}
+
+impl Turn<'_> {
+    /// What is sent in this turn.
+    pub fn wire(&mut self) -> &mut Outbox {
+        self.out.wire()
+    }
+}

@@ -1,0 +1,120 @@
+//! What every request of a shard works with: the transaction layer, the settings, keys, timers and counts. It is
+//! one value beside the table of response contexts, so that one of these can be changed while it uses this.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use proto::{ServiceError, Ticket};
+use sip::branch::Branches;
+use sip::transaction::{Endpoint, TransactionId};
+use sip::wheel::Wheel;
+
+use super::authenticate::Guard;
+use super::counters::Counters;
+use super::effect::{Answer, Effect, Turn};
+use super::questions::Questions;
+use super::settings::Settings;
+use super::slots::{Full, Slot};
+
+/// Whose a transaction is. It stands in the transaction's own place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// Nobody waits for it: it only absorbs repeats.
+    Alone,
+    /// The server transaction of a response context.
+    Upstream(Slot),
+    /// A client transaction of a response context: which branch.
+    Branch(Slot, u16),
+    /// The server transaction of a REGISTER.
+    Registrant(Slot),
+    /// A client transaction whose 2xx went upstream by this server transaction: its repeats go there too.
+    Answered(TransactionId),
+}
+
+/// Who waits for an answer, and for which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiter {
+    /// A context, for the keys of the caller.
+    Caller(Slot),
+    /// A context, for the user of one place of its step.
+    Place(Slot, u16),
+    /// A context, for the bindings of one place of its step.
+    Bindings(Slot, u16),
+    /// A context, for a newer flow of the phone at the other end of its dialog.
+    Flow(Slot),
+    /// A context, for the address of a branch.
+    Address(Slot, u16),
+    /// A REGISTER, for the keys of its user.
+    Registrant(Slot),
+    /// A REGISTER, for its outcome.
+    Registration(Slot),
+}
+
+impl Waiter {
+    /// What is said in the place of a service that did not answer in time.
+    pub fn unanswered(self) -> Answer {
+        match self {
+            Self::Caller(_) | Self::Registrant(_) => Answer::Identified(Err(ServiceError::Deadline)),
+            Self::Place(..) => Answer::Found(Err(ServiceError::Deadline)),
+            Self::Bindings(..) | Self::Flow(_) => Answer::Located(Err(ServiceError::Deadline)),
+            Self::Address(..) => Answer::Resolved(Err(ServiceError::Deadline)),
+            Self::Registration(_) => Answer::Registered(Err(ServiceError::Deadline)),
+        }
+    }
+}
+
+/// The value.
+pub(crate) struct Means {
+    pub settings: Arc<Settings>,
+    pub endpoint: Endpoint<User>,
+    pub branches: Branches,
+    pub guard: Guard,
+    /// The nearest moment of each response context, by its place.
+    pub wheel: Wheel,
+    pub questions: Questions<Waiter>,
+    pub counters: Counters,
+    /// Calls in set-up of each user.
+    pub calls_of: HashMap<Arc<str>, u32>,
+    /// Room for one message that is being written.
+    pub scratch: Vec<u8>,
+}
+
+impl Means {
+    /// Asks a service.
+    pub fn ask(&mut self, turn: &mut Turn<'_>, who: Waiter, effect: Effect<'_>) -> Result<Ticket, Full> {
+        let ticket = self.questions.open(turn.now, who)?;
+        turn.out.ask(ticket, effect);
+        Ok(ticket)
+    }
+
+    /// Sets or stops the one timer of a context.
+    pub fn set_timer(&mut self, context: Slot, at: Option<Instant>) {
+        match at {
+            Some(at) => self.wheel.start(context.index, self.wheel.tick_at(at)),
+            None => self.wheel.stop(context.index),
+        }
+    }
+
+    /// Counts a call of a user; `false` when the user has too many.
+    pub fn begin_call(&mut self, user: &Arc<str>) -> bool {
+        let max = self.settings.config.calls_per_user_max;
+        let calls = self.calls_of.entry(Arc::clone(user)).or_insert(0);
+        if *calls >= max {
+            self.counters.user_limited += 1;
+            return false;
+        }
+        *calls += 1;
+        true
+    }
+
+    /// The end of what [`Means::begin_call`] began.
+    pub fn end_call(&mut self, user: &Arc<str>) {
+        if let Some(calls) = self.calls_of.get_mut(user) {
+            *calls -= 1;
+            if *calls == 0 {
+                self.calls_of.remove(user);
+            }
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! REGISTER for our domain (RFC 3261 §10.3): who asks, whether he may, what he wants, and what he is told.
+
+use std::sync::Arc;
+
+use proto::registrar::Fault;
+use proto::{Action, Bindings, ContactUpdate, Identified, Identify, Register, Registered, ServiceError};
+use sip::header::ContactValue;
+use sip::message::{Message, Name, Refusal, Status};
+use sip::transaction::{TransactionId, TransactionKey};
+use sip::transport::{Flow, Packet};
+use smallvec::SmallVec;
+
+use super::admit;
+use super::answer;
+use super::authenticate::{self, Claim, Side};
+use super::date;
+use super::edge::Edge;
+use super::effect::{Effect, Turn};
+use super::flow;
+use super::means::{Means, User, Waiter};
+use super::nat;
+use super::request::{self, Request};
+use super::slots::Slot;
+
+/// One REGISTER that waits for an answer of a service. Its octets are kept by its server transaction.
+#[derive(Debug)]
+pub(crate) struct Registering {
+    server: TransactionId,
+    flow: Flow,
+}
+
+impl Edge {
+    /// Takes a REGISTER whose Request-URI is our domain.
+    pub(crate) fn on_register(
+        &mut self,
+        turn: &mut Turn<'_>,
+        packet: &Packet<'_>,
+        request: &Request<'_>,
+        key: TransactionKey,
+    ) {
+        let message = request.message;
+        // §10.3 step 2: what must be understood.
+        if let Some(unsupported) = admit::options(request, Name::Require, &[b"path", b"outbound"]) {
+            let headers = [("Unsupported", unsupported.as_str())];
+            let status = Status::of(420);
+            return answer::statelessly(&mut self.means, turn, packet, message, status, None, &headers);
+        }
+        // §10.3 step 5: the address of record must be of our domain.
+        if !self.means.settings.is_for_us(&request.to) {
+            let refusal = Refusal::of(404, "Not Found");
+            return answer::refuse(&mut self.means, turn, packet, message, refusal);
+        }
+        let now = turn.unix_ms / 1000;
+        let username = match self.means.guard.claim(&self.means.settings, now, request, Side::Registrar) {
+            Claim::Credentials(username) => username,
+            Claim::Challenge { stale } => {
+                return authenticate::challenge_statelessly(
+                    &mut self.means,
+                    turn,
+                    packet,
+                    message,
+                    Side::Registrar,
+                    stale,
+                );
+            }
+        };
+        let Some(slot) = self.open_registration(turn, packet, message, key) else {
+            return self.answer_busy(turn, packet, message);
+        };
+        let settings = Arc::clone(&self.means.settings);
+        let question = Identify { realm: settings.realm(), username: &username };
+        if self.means.ask(turn, Waiter::Registrant(slot), Effect::Credentials(question)).is_err() {
+            self.end_registration(turn, slot, Status::of(503), None, &[]);
+        }
+    }
+
+    fn open_registration(
+        &mut self,
+        turn: &mut Turn<'_>,
+        packet: &Packet<'_>,
+        message: &Message<'_>,
+        key: TransactionKey,
+    ) -> Option<Slot> {
+        let none = TransactionId { slot: u32::MAX, generation: u32::MAX };
+        let slot = self.registrations.insert(Registering { server: none, flow: packet.flow }).ok()?;
+        let user = User::Registrant(slot);
+        let Ok(server) = self.means.endpoint.accept(turn.now, packet, message, key, user) else {
+            self.registrations.remove(slot);
+            return None;
+        };
+        self.registrations.get_mut(slot)?.server = server;
+        Some(slot)
+    }
+
+    /// The directory has answered: §10.3 steps 3 and 4.
+    pub(crate) fn on_registrant(
+        &mut self,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        answer: Result<Identified, ServiceError>,
+    ) {
+        let Some(registering) = self.registrations.get(slot) else { return };
+        let outcome = decide(&mut self.means, turn, slot, registering, answer);
+        match outcome {
+            Outcome::Asked => {}
+            Outcome::Refused(refusal) => {
+                self.means.counters.refused += 1;
+                self.end_registration(turn, slot, refusal.status, Some(refusal.why), &[]);
+            }
+            Outcome::Challenged => {
+                let challenge =
+                    self.means.guard.challenge(&self.means.settings, turn.unix_ms / 1000, Side::Registrar, false);
+                self.means.counters.challenges += 1;
+                let headers = authenticate::lines(&challenge);
+                self.end_registration(turn, slot, Side::Registrar.status(), None, &headers);
+            }
+        }
+    }
+
+    /// The registrar has answered: §10.3 step 8.
+    pub(crate) fn on_registered(
+        &mut self,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        answer: Result<Registered, ServiceError>,
+    ) {
+        let (status, reason) = match answer {
+            Ok(Registered::Accepted { bindings }) => return self.accept_registration(turn, slot, &bindings),
+            Ok(Registered::IntervalTooBrief { min_expires_s }) => {
+                let least = min_expires_s.to_string();
+                return self.end_registration(turn, slot, Status::of(423), None, &[("Min-Expires", &least)]);
+            }
+            // §10.3 step 7: an update out of order fails, as if the server had.
+            Ok(Registered::OutOfOrder) => (500, Some("CSeq Out Of Order".to_owned())),
+            Ok(Registered::Malformed(fault)) => (400, Some(fault.to_string())),
+            Ok(Registered::TooManyContacts { contacts_max }) => {
+                (403, Some(format!("Too Many Contacts, {contacts_max} at most")))
+            }
+            Ok(Registered::Full) => (503, None),
+            Err(error) => {
+                self.means.counters.service_errors += 1;
+                tracing::warn!(%error, "a registration cannot be stored");
+                (503, None)
+            }
+        };
+        self.means.counters.refused += 1;
+        let seconds = self.means.settings.config.retry_after.as_secs().to_string();
+        let headers = [("Retry-After", seconds.as_str())];
+        let headers = if status == 503 { &headers[..] } else { &[] };
+        self.end_registration(turn, slot, Status::new(status).unwrap_or(Status::of(500)), reason.as_deref(), headers);
+    }
+
+    fn accept_registration(&mut self, turn: &mut Turn<'_>, slot: Slot, bindings: &Bindings) {
+        let Some(registering) = self.registrations.get(slot) else { return };
+        self.means.counters.registrations += 1;
+        let kept = self.means.endpoint.kept_request(registering.server).unwrap_or_default();
+        let Ok(message) = Message::parse(kept, &self.means.settings.limits) else {
+            return self.end_registration(turn, slot, Status::of(500), None, &[]);
+        };
+        let contacts: SmallVec<[String; 2]> = bindings.iter().map(|binding| contact_line(&binding)).collect();
+        let path: SmallVec<[String; 1]> = message.lines(Name::Path).map(lossy).collect();
+        let outbound = bindings.iter().any(|binding| binding.reg_id != 0);
+        let date = date::http(turn.unix_ms / 1000);
+        let mut headers: SmallVec<[(&str, &str); 8]> = SmallVec::new();
+        headers.extend(contacts.iter().map(|contact| ("Contact", contact.as_str())));
+        // RFC 3327 §5.2: the path is told back, so that the phone knows it.
+        headers.extend(path.iter().map(|path| ("Path", path.as_str())));
+        if outbound {
+            // RFC 5626 §6.
+            headers.push(("Require", "outbound"));
+        }
+        headers.extend([("Supported", "path, outbound"), ("Date", date.as_str())]);
+        self.end_registration(turn, slot, Status::of(200), None, &headers);
+    }
+
+    fn end_registration(
+        &mut self,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        status: Status,
+        reason: Option<&str>,
+        headers: &[(&str, &str)],
+    ) {
+        let Some(registering) = self.registrations.remove(slot) else { return };
+        answer::respond(&mut self.means, turn, registering.server, status, reason, headers);
+        self.means.endpoint.set_user(registering.server, User::Alone);
+    }
+}
+
+enum Outcome {
+    Asked,
+    Refused(Refusal),
+    Challenged,
+}
+
+fn decide(
+    means: &mut Means,
+    turn: &mut Turn<'_>,
+    slot: Slot,
+    registering: &Registering,
+    answer: Result<Identified, ServiceError>,
+) -> Outcome {
+    let settings = Arc::clone(&means.settings);
+    let kept = means.endpoint.kept_request(registering.server).unwrap_or_default().to_vec();
+    let Ok(message) = Message::parse(&kept, &settings.limits) else {
+        return Outcome::Refused(Refusal::of(500, "Server Internal Error"));
+    };
+    let request = match Request::read(&message) {
+        Ok(request) => request,
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
+    let user = match authenticate::judge(means, turn.unix_ms / 1000, &request, Side::Registrar, answer) {
+        authenticate::Judgement::User(user) => user,
+        authenticate::Judgement::Challenge => return Outcome::Challenged,
+        authenticate::Judgement::Refused(refusal) => return Outcome::Refused(refusal),
+    };
+    // §10.3 step 4: a user registers phones for himself alone.
+    if !authenticate::is_name_of(&request::user_of(&request.to), &user) {
+        tracing::info!(user = user.name, to = %request.to, "a user tried to register for somebody else");
+        return Outcome::Refused(Refusal::of(403, "Not Your Address Of Record"));
+    }
+    match ask_registrar(means, turn, slot, registering, &request, &user.aor) {
+        Ok(()) => Outcome::Asked,
+        Err(refusal) => Outcome::Refused(refusal),
+    }
+}
+
+/// §10.3 steps 6 and 7 are the registrar's; here the request is put into its words.
+fn ask_registrar(
+    means: &mut Means,
+    turn: &mut Turn<'_>,
+    slot: Slot,
+    registering: &Registering,
+    request: &Request<'_>,
+    aor: &str,
+) -> Result<(), Refusal> {
+    let message = request.message;
+    let bad = |_| Refusal::of(400, "Malformed Contact");
+    let expires = message.expires();
+    let outbound = message.elements(Name::Supported).any(|tag| tag.eq_ignore_ascii_case(b"outbound"));
+    let mut wildcards = 0;
+    let mut updates: SmallVec<[ContactUpdate<'_>; 2]> = SmallVec::new();
+    let mut first_uri = None;
+    for element in message.elements(Name::Contact) {
+        match ContactValue::parse(element).map_err(bad)? {
+            ContactValue::Star => wildcards += 1,
+            ContactValue::Contact(contact) => {
+                let uri = contact.uri().map_err(bad)?;
+                first_uri = first_uri.or(Some(uri));
+                updates.push(ContactUpdate {
+                    uri: text(contact.name_addr.address)?,
+                    expires: contact.expires().or(expires),
+                    q: contact.q.unwrap_or(1000),
+                    instance: text(contact.instance().unwrap_or_default())?,
+                    // RFC 5626 §6: a reg-id counts when the phone supports outbound and we are its first hop.
+                    reg_id: if outbound { contact.reg_id().unwrap_or(0) } else { 0 },
+                    params: "",
+                });
+            }
+        }
+    }
+    let action = Action::of(&updates, wildcards, expires).map_err(fault)?;
+    let path: SmallVec<[&str; 2]> =
+        message.elements(Name::Path).filter_map(|path| std::str::from_utf8(path).ok()).collect();
+    let behind_nat = nat::is_behind_nat(&registering.flow, message, first_uri.as_ref());
+    let mut flow = Vec::with_capacity(40);
+    flow::write_binding(&registering.flow, behind_nat, means.settings.tokens.start(), &mut flow);
+    let source = format!("{}:{}", registering.flow.transport.param_name(), registering.flow.remote);
+    let call_id = lossy(request.call_id);
+    let user_agent = message.first(Name::UserAgent).map(lossy).unwrap_or_default();
+    let question = Register {
+        now_ms: turn.unix_ms,
+        aor,
+        call_id: &call_id,
+        cseq: request.cseq,
+        action,
+        path: &path,
+        flow: &flow,
+        user_agent: &user_agent,
+        source: &source,
+    };
+    let asked = means.ask(turn, Waiter::Registration(slot), Effect::Register(question));
+    asked.map(|_| ()).map_err(|_| Refusal::of(503, "Too Many Questions"))
+}
+
+fn fault(fault: Fault) -> Refusal {
+    let why = match fault {
+        Fault::WildcardExpires => "Contact * Needs Expires 0",
+        Fault::WildcardNotAlone => "Contact * With Another Contact",
+        Fault::SeveralFlows => "Several Contacts With reg-id",
+        Fault::ContactUri => "Malformed Contact URI",
+        Fault::TooLong => "Contact Too Long",
+    };
+    Refusal::of(400, why)
+}
+
+/// A binding as a 200 tells it (§10.3 step 8).
+fn contact_line(binding: &proto::Binding<'_>) -> String {
+    use std::fmt::Write;
+    let mut line = format!("<{}>", binding.uri);
+    // Writing into a String does not fail.
+    if binding.q < 1000 {
+        let _ = write!(line, ";q=0.{:03}", binding.q);
+    }
+    if !binding.instance.is_empty() {
+        let _ = write!(line, ";+sip.instance=\"<{}>\"", binding.instance);
+    }
+    if binding.reg_id != 0 {
+        let _ = write!(line, ";reg-id={}", binding.reg_id);
+    }
+    let _ = write!(line, "{};expires={}", binding.params, binding.expires_in_s);
+    line
+}
+
+fn text(octets: &[u8]) -> Result<&str, Refusal> {
+    std::str::from_utf8(octets).map_err(|_| Refusal::of(400, "Malformed Contact"))
+}
+
+fn lossy(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}

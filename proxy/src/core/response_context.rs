@@ -1,0 +1,237 @@
+//! The response context (RFC 3261 §16.2): one request that is being forwarded, its branches, and what is known of
+//! its answer. What happens to it lies beside it by subject: [`super::steps`], [`super::fork`],
+//! [`super::response`], [`super::cancel`], [`super::timer_c`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use proto::Ticket;
+use sip::branch::LoopHash;
+use sip::transaction::TransactionId;
+use sip::transport::{Flow, NextHop};
+use smallvec::SmallVec;
+
+use super::best::Best;
+use super::route::Step;
+use super::slots::Slot;
+use super::targets::Target;
+use super::means::Means;
+use super::route_headers::Way;
+
+/// One request that is being forwarded.
+#[derive(Debug)]
+pub(crate) struct ResponseContext {
+    /// Its own name in the table.
+    pub id: Slot,
+    /// Its server transaction; an ACK has none.
+    pub server: Option<TransactionId>,
+    /// What kind of request.
+    pub kind: Kind,
+    /// The octets of an ACK; those of other requests are kept by their server transaction.
+    pub octets: Vec<u8>,
+    /// What its Routes said.
+    pub way: Way,
+    /// How it came.
+    pub flow: Flow,
+    /// True when its sender is behind NAT.
+    pub behind_nat: bool,
+    /// When it came.
+    pub since: Instant,
+    /// What decided its routing, for the branches.
+    pub seen: LoopHash,
+    /// Branches that may be open at once (RFC 5393 §5.3).
+    pub breadth: u16,
+    /// Who calls, once that is proved.
+    pub caller: Option<Arc<proto::User>>,
+    /// Which phone of the caller; 0 when it does not say.
+    pub caller_instance: u32,
+    /// The name under which it counts against `calls_per_user_max`.
+    pub counted: Option<Arc<str>>,
+    /// What the dial plan decided.
+    pub plan: Plan,
+    /// Targets that were not tried yet, in order.
+    pub waiting: VecDeque<Target>,
+    /// How many targets there were, tried or not.
+    pub targets: usize,
+    /// Branches in the order of their birth; a transaction's user holds the place.
+    pub branches: SmallVec<[Branch; 1]>,
+    /// The best final response so far.
+    pub best: Best,
+    /// The final status that was sent upstream.
+    pub answered: Option<u16>,
+    /// True when the caller has given up.
+    pub cancelled: bool,
+    /// True when the phone of its dialog was looked up again.
+    pub looked_again: bool,
+    /// How often a 3xx was followed.
+    pub redirections: u8,
+    /// True once a 6xx forbids new branches (RFC 3261 §16.7 step 5).
+    pub closed: bool,
+    /// Questions that wait.
+    pub asked: SmallVec<[Ticket; 2]>,
+}
+
+/// What kind of request, as far as forwarding asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Timer C, Record-Route, and 2xx of several branches.
+    Invite,
+    /// No response will ever come.
+    Ack,
+    /// SUBSCRIBE and REFER open a dialog too.
+    OpensDialog,
+    /// Everything else.
+    Other,
+}
+
+/// Where in the decision of the dial plan we are.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Which rule decided.
+    pub rule: Option<Arc<str>>,
+    /// All steps.
+    pub steps: Option<Arc<[Step]>>,
+    /// The step after the present one.
+    pub next: usize,
+    /// True when the users of the present step ring one after the other.
+    pub in_order: bool,
+    /// The users of the present step.
+    pub places: SmallVec<[Place; 1]>,
+    /// How long each rank of the present step rings.
+    pub seconds: Option<u32>,
+    /// When the present rank has rung for its seconds.
+    pub ends: Option<Instant>,
+    /// What the plan itself answers, once no branch is waited for.
+    pub answer: Option<(u16, Option<Arc<str>>)>,
+}
+
+/// One user of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The directory was asked.
+    Finding,
+    /// The registrar was asked.
+    Locating(Arc<proto::User>),
+    /// Its targets wait, or there are none.
+    Settled,
+}
+
+/// One copy of the request.
+#[derive(Debug)]
+pub(crate) struct Branch {
+    /// Where it goes.
+    pub target: Target,
+    /// Hops that were not tried yet, the next one last.
+    pub hops: SmallVec<[NextHop; 1]>,
+    /// True when the URI has been resolved.
+    pub resolved: bool,
+    /// True when the transport is our choice, so that a large request may go by TCP (RFC 3261 §18.1.1).
+    pub flexible: bool,
+    /// Its client transaction, once it was sent.
+    pub transaction: Option<TransactionId>,
+    /// How far it is.
+    pub state: BranchState,
+    /// When it has rung too long.
+    pub timer_c: Option<Instant>,
+    /// True once it is not wanted any more: only a 2xx of it still counts.
+    pub abandoned: bool,
+    /// The breadth that it may use (RFC 5393 §5.3.3.1).
+    pub breadth: u16,
+    /// What its last hop failed with.
+    pub failed: Option<(u16, &'static str)>,
+    /// Its question for an address.
+    pub asked: Option<Ticket>,
+}
+
+/// How far a branch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BranchState {
+    /// Its address is being looked up.
+    Resolving,
+    /// Sent, and nothing came.
+    Calling,
+    /// A provisional response came.
+    Proceeding,
+    /// Its final response came, or it failed.
+    Completed,
+}
+
+impl Branch {
+    /// A branch that was not sent yet.
+    pub fn new(target: Target) -> Self {
+        let hops = target.flow.into_iter().map(NextHop::Flow).collect();
+        Self {
+            resolved: !target.by_uri,
+            target,
+            hops,
+            flexible: false,
+            transaction: None,
+            state: BranchState::Resolving,
+            timer_c: None,
+            abandoned: false,
+            breadth: 0,
+            failed: None,
+            asked: None,
+        }
+    }
+
+    /// True while a final response may still come.
+    pub fn is_pending(&self) -> bool {
+        self.state != BranchState::Completed
+    }
+
+    /// True while the caller's answer depends on it: a branch that never answered and is not wanted any more does
+    /// not hold up the final response.
+    pub fn is_waited_for(&self) -> bool {
+        match self.state {
+            BranchState::Completed => false,
+            BranchState::Resolving | BranchState::Calling => !self.abandoned,
+            BranchState::Proceeding => true,
+        }
+    }
+}
+
+impl ResponseContext {
+    /// True when nothing more can happen that it is needed for. The server transaction of an INVITE that was
+    /// answered 2xx outlives it: repeats of the 2xx find their way by [`super::means::User::Answered`].
+    pub fn is_over(&self) -> bool {
+        (self.answered.is_some() || self.kind == Kind::Ack)
+            && self.asked.is_empty()
+            && !self.branches.iter().any(Branch::is_pending)
+    }
+
+    /// The request as it came, with what RFC 3261 §18.2.1 adds to its Via. Empty once it was answered.
+    pub fn request_octets<'a>(&'a self, means: &'a Means) -> &'a [u8] {
+        match self.server {
+            Some(server) => means.endpoint.kept_request(server).unwrap_or_default(),
+            None => &self.octets,
+        }
+    }
+
+    /// The nearest of its moments.
+    pub fn deadline(&self) -> Option<Instant> {
+        let timers = self.branches.iter().filter(|branch| branch.is_pending()).filter_map(|branch| branch.timer_c);
+        timers.chain(self.plan.ends).min()
+    }
+
+    /// How many branches count against the breadth.
+    pub fn open_branches(&self) -> u16 {
+        self.branches.iter().filter(|branch| branch.is_waited_for()).count() as u16
+    }
+
+    /// In words, for people.
+    pub fn state(&self) -> &'static str {
+        if self.cancelled {
+            "cancelled"
+        } else if self.answered.is_some() {
+            "ending"
+        } else if self.branches.is_empty() {
+            "routing"
+        } else if self.branches.iter().any(|branch| branch.state == BranchState::Proceeding) {
+            "ringing"
+        } else {
+            "calling"
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Short texts that are made for one message and thrown away: on the stack as long as they are short.
+
+use std::fmt;
+
+use smallvec::SmallVec;
+
+/// A text of mostly less than 192 octets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Text(SmallVec<[u8; 192]>);
+
+impl Text {
+    /// A text made by `write!`.
+    pub fn of(arguments: fmt::Arguments<'_>) -> Self {
+        let mut text = Self::default();
+        // Writing into memory does not fail, and an implementation of Display that fails leaves its part out.
+        let _ = fmt::Write::write_fmt(&mut text, arguments);
+        text
+    }
+
+    /// Appends octets as they are.
+    pub fn push(&mut self, octets: &[u8]) {
+        self.0.extend_from_slice(octets);
+    }
+
+    /// The octets.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
