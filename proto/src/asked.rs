@@ -2,10 +2,11 @@
 //! of services.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::oneshot;
 
 /// What a service says at once.
 #[derive(Debug)]
@@ -85,6 +86,38 @@ impl<T> fmt::Debug for Reply<T> {
             .field("ticket", &self.ticket)
             .field("within", &self.within)
             .finish_non_exhaustive()
+    }
+}
+
+/// A reply whose answer is awaited: for tools and servers, where there is no inbox.
+pub fn awaited<T: Send + 'static>() -> (Reply<T>, Awaited<T>) {
+    let (sender, receiver) = oneshot::channel();
+    let sink = Arc::new(Once(Mutex::new(Some(sender))));
+    (Reply::new(sink, Ticket(0)), Awaited(receiver))
+}
+
+/// The other end of [`awaited`].
+#[derive(Debug)]
+pub struct Awaited<T>(oneshot::Receiver<Result<T, ServiceError>>);
+
+impl<T> Awaited<T> {
+    /// Waits, if it is still necessary after what the service said at once.
+    pub async fn answer(self, asked: Asked<T>) -> Result<T, ServiceError> {
+        match asked {
+            Asked::Now(answer) => answer,
+            Asked::Later => self.0.await.unwrap_or(Err(ServiceError::Gone)),
+        }
+    }
+}
+
+struct Once<T>(Mutex<Option<oneshot::Sender<Result<T, ServiceError>>>>);
+
+impl<T: Send> Sink<T> for Once<T> {
+    fn post(&self, _: Ticket, answer: Result<T, ServiceError>) {
+        if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Nobody waits any more: the tool was interrupted.
+            let _ = sender.send(answer);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::asked::{Asked, Reply};
+use crate::asked::{Asked, Reply, ServiceError};
 
 /// The users of this exchange. Names and extensions share one lookup; names are compared octet for octet.
 pub trait Directory: Send + Sync + 'static {
@@ -11,6 +11,34 @@ pub trait Directory: Send + Sync + 'static {
 
     /// The user of a name or an extension.
     fn find(&self, ask: &Find<'_>, reply: Reply<Found>) -> Asked<Found>;
+
+    /// Users for people, in pages by name. Default: refused.
+    fn list(&self, ask: &ListUsers<'_>, reply: Reply<UserPage>) -> Asked<UserPage> {
+        let _ = ask;
+        reply.now(Err(read_only()))
+    }
+
+    /// Adds a user. Default: refused.
+    fn add(&self, ask: &AddUser<'_>, reply: Reply<User>) -> Asked<User> {
+        let _ = ask;
+        reply.now(Err(read_only()))
+    }
+
+    /// Removes a user that was added. Default: refused.
+    fn remove(&self, name: &str, reply: Reply<()>) -> Asked<()> {
+        let _ = name;
+        reply.now(Err(read_only()))
+    }
+
+    /// Gives a user that was added another password. Default: refused.
+    fn set_secret(&self, name: &str, secret: &NewSecret<'_>, reply: Reply<()>) -> Asked<()> {
+        let _ = (name, secret);
+        reply.now(Err(read_only()))
+    }
+}
+
+fn read_only() -> ServiceError {
+    ServiceError::Refused("this directory can only be read".to_owned())
 }
 
 /// Whose credentials.
@@ -90,5 +118,62 @@ impl std::fmt::Debug for Ha1 {
             .field("sha256", &self.sha256.is_some())
             .field("sha512_256", &self.sha512_256.is_some())
             .finish()
+    }
+}
+
+/// Which users to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListUsers<'a> {
+    /// How the name begins; empty for all.
+    pub prefix: &'a str,
+    /// The most that a page holds.
+    pub page_max: usize,
+    /// [`UserPage::next`] of the page before; empty for the first.
+    pub from: &'a str,
+}
+
+/// Part of a list of users.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UserPage {
+    /// The users, by name.
+    pub users: Vec<ListedUser>,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<String>,
+}
+
+/// A user in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedUser {
+    /// The user.
+    pub user: User,
+    /// Stands in the configuration file: tools cannot change it.
+    pub read_only: bool,
+}
+
+/// A user to add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddUser<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The number that others dial, where there is one.
+    pub extension: Option<&'a str>,
+    /// What a phone shows; empty when not given.
+    pub display_name: &'a str,
+    /// What the user authenticates with.
+    pub secret: NewSecret<'a>,
+}
+
+/// What a user will authenticate with. Only digest keys are kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum NewSecret<'a> {
+    /// The password in clear, to be hashed for each algorithm.
+    Password(&'a str),
+    /// The keys themselves.
+    Ha1(Ha1),
+}
+
+impl std::fmt::Debug for NewSecret<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
     }
 }

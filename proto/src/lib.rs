@@ -18,9 +18,14 @@
 pub mod asked;
 pub mod directory;
 pub mod registrar;
+pub mod wire;
 
-pub use asked::{Asked, Reply, ServiceError, Sink, Ticket};
-pub use directory::{Directory, Find, Found, Ha1, Identified, Identify, User};
+pub use asked::{Asked, Awaited, Reply, ServiceError, Sink, Ticket, awaited};
+pub use directory::{
+    AddUser, Directory, Find, Found, Ha1, Identified, Identify, ListUsers, ListedUser, NewSecret, User,
+    UserPage,
+};
 pub use registrar::{
-    Action, Binding, Bindings, ContactUpdate, Fault, Locate, Located, Location, Path, Register, Registered,
+    Action, Binding, BindingPage, Bindings, ContactUpdate, Fault, ListBindings, Listed, Locate, Located,
+    Location, Path, Register, Registered, RemoveBindings,
 };

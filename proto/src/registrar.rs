@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub use binding::{Binding, Bindings, Path};
 pub use changes::{Change, Changes, Lost, Watch};
 
-use crate::asked::{Asked, Reply};
+use crate::asked::{Asked, Reply, ServiceError};
 
 /// The location service.
 pub trait Location: Send + Sync + 'static {
@@ -17,6 +17,18 @@ pub trait Location: Send + Sync + 'static {
 
     /// The bindings of an address of record, as targets of a request (RFC 3261 §16.5).
     fn locate(&self, ask: &Locate<'_>, reply: Reply<Located>) -> Asked<Located>;
+
+    /// Bindings for people, in pages. Default: refused.
+    fn list(&self, ask: &ListBindings<'_>, reply: Reply<BindingPage>) -> Asked<BindingPage> {
+        let _ = ask;
+        reply.now(Err(ServiceError::Refused("this location service lists nothing".to_owned())))
+    }
+
+    /// Removes bindings for a tool; answers how many. Default: refused.
+    fn remove(&self, ask: &RemoveBindings<'_>, reply: Reply<u32>) -> Asked<u32> {
+        let _ = ask;
+        reply.now(Err(ServiceError::Refused("this location service removes nothing".to_owned())))
+    }
 
     /// The numbered changes of the bindings, where this service knows them itself.
     fn changes(&self) -> Option<Arc<Changes>> {
@@ -174,4 +186,44 @@ pub struct Located {
     pub bindings: Bindings,
     /// True when no registrar answered and a near-copy did, which may be out of date.
     pub stale: bool,
+}
+
+/// Which bindings to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListBindings<'a> {
+    /// Unix time in ms. A remote registrar goes by its own clock.
+    pub now_ms: u64,
+    /// How the address of record begins; empty for all.
+    pub prefix: &'a str,
+    /// The most that a page holds.
+    pub page_max: usize,
+    /// [`BindingPage::next`] of the page before; 0 for the first.
+    pub from: u64,
+}
+
+/// Part of a list of bindings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BindingPage {
+    /// The bindings, in no order that means anything.
+    pub listed: Vec<Listed>,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<u64>,
+}
+
+/// A binding in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The address of record.
+    pub aor: String,
+    /// The one binding.
+    pub binding: Bindings,
+}
+
+/// Which bindings to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoveBindings<'a> {
+    /// The address of record.
+    pub aor: &'a str,
+    /// The URI of one contact, as it is listed; `None` for all.
+    pub uri: Option<&'a str>,
 }

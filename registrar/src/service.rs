@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::registrar::Changes;
-use proto::{Asked, Locate, Located, Location, Register, Registered, Reply};
+use proto::{
+    Asked, BindingPage, ListBindings, Locate, Located, Location, Register, Registered, RemoveBindings, Reply,
+};
 
 use crate::config::Config;
 use crate::core::{Counters, Store};
@@ -53,6 +55,14 @@ impl Location for Registrar {
 
     fn locate(&self, ask: &Locate<'_>, reply: Reply<Located>) -> Asked<Located> {
         reply.now(Ok(Located { bindings: self.store.locate(ask), stale: false }))
+    }
+
+    fn list(&self, ask: &ListBindings<'_>, reply: Reply<BindingPage>) -> Asked<BindingPage> {
+        reply.now(Ok(self.store.list(ask)))
+    }
+
+    fn remove(&self, ask: &RemoveBindings<'_>, reply: Reply<u32>) -> Asked<u32> {
+        reply.now(Ok(self.store.remove(ask) as u32))
     }
 
     fn changes(&self) -> Option<Arc<Changes>> {

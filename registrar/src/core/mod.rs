@@ -10,7 +10,7 @@ mod terms;
 mod update;
 mod wheel;
 
-pub use store::{Counters, Listed, Page, Store};
+pub use store::{Counters, Store};
 pub use terms::Terms;
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use ahash::RandomState;
 use parking_lot::Mutex;
 use proto::registrar::Changes;
-use proto::{Action, Bindings, Locate, Register, Registered};
+use proto::{
+    Action, BindingPage, Bindings, ListBindings, Listed, Locate, Register, Registered, RemoveBindings,
+};
 
 use super::record;
 use super::stripe::Stripe;
@@ -63,24 +65,6 @@ pub struct Counters {
     pub located: u64,
     /// Bindings that ended because nobody refreshed them.
     pub expired: u64,
-}
-
-/// Part of a list of bindings.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Page {
-    /// The addresses of record of `bindings`, one for each.
-    pub listed: Vec<Listed>,
-    /// Where the next page begins; `None` after the last one.
-    pub next: Option<u64>,
-}
-
-/// A binding in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The address of record.
-    pub aor: String,
-    /// The one binding.
-    pub binding: Bindings,
 }
 
 impl Store {
@@ -165,20 +149,19 @@ impl Store {
     /// How many calls of [`Store::expire_some`] see all stripes.
     pub const STEPS: usize = 16;
 
-    /// Bindings whose address of record begins with `prefix`, at most `page_max`, from where the last page ended (0
-    /// at first). For people: it looks at everything, a stripe at a time.
-    pub fn list(&self, prefix: &str, from: u64, page_max: usize, now_ms: u64) -> Page {
-        let mut page = Page::default();
-        let (first, mut slot) = ((from >> 32) as usize, from as u32);
+    /// Bindings in pages. For people: it looks at everything, a stripe at a time.
+    pub fn list(&self, ask: &ListBindings<'_>) -> BindingPage {
+        let mut page = BindingPage::default();
+        let (first, mut slot) = ((ask.from >> 32) as usize, ask.from as u32);
         for number in first..STRIPES {
             let stripe = self.stripes[number].lock();
             while slot < stripe.slots() {
-                if page.listed.len() == page_max.max(1) {
+                if page.listed.len() == ask.page_max.max(1) {
                     page.next = Some((number as u64) << 32 | u64::from(slot));
                     return page;
                 }
-                if let Some((aor, binding)) = stripe.listed(slot, now_ms)
-                    && aor.starts_with(prefix.as_bytes())
+                if let Some((aor, binding)) = stripe.listed(slot, ask.now_ms)
+                    && aor.starts_with(ask.prefix.as_bytes())
                 {
                     let aor = String::from_utf8_lossy(aor).into_owned();
                     page.listed.push(Listed { aor, binding: std::iter::once(binding).collect() });
@@ -191,7 +174,8 @@ impl Store {
     }
 
     /// Removes the binding of a URI, or all of an address of record; says how many.
-    pub fn remove(&self, aor: &str, uri: Option<&str>) -> usize {
+    pub fn remove(&self, ask: &RemoveBindings<'_>) -> usize {
+        let RemoveBindings { aor, uri } = *ask;
         let (stripe, hash) = self.place(aor);
         let mut stripe = stripe.lock();
         let mut chosen = stripe.of(hash, aor);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use proto::registrar::Changes;
-use proto::{Action, Binding, ContactUpdate, Fault, Locate, Register, Registered};
+use proto::{
+    Action, Binding, ContactUpdate, Fault, ListBindings, Locate, Register, Registered, RemoveBindings,
+};
 
 use super::*;
 
@@ -413,7 +415,7 @@ fn a_list_is_told_in_pages() {
         let mut aors = Vec::new();
         let mut from = Some(0);
         while let Some(start) = from {
-            let page = store.list(prefix, start, page_max, START_MS);
+            let page = store.list(&ListBindings { now_ms: START_MS, prefix, page_max, from: start });
             assert!(page.listed.len() <= page_max);
             aors.extend(page.listed.into_iter().map(|listed| listed.aor));
             from = page.next;
@@ -428,8 +430,8 @@ fn a_list_is_told_in_pages() {
 fn a_tool_removes_a_contact_or_all() {
     let store = store(Terms::default());
     register(&store, START_MS, "c", 1, "sip:a@h1 sip:b@h1 sip:c@h1");
-    assert_eq!(store.remove(AOR, Some("sip:b@h1")), 1);
-    assert_eq!(store.remove(AOR, Some("sip:b@h1")), 0);
-    assert_eq!(store.remove(AOR, None), 2);
+    assert_eq!(store.remove(&RemoveBindings { aor: AOR, uri: Some("sip:b@h1") }), 1);
+    assert_eq!(store.remove(&RemoveBindings { aor: AOR, uri: Some("sip:b@h1") }), 0);
+    assert_eq!(store.remove(&RemoveBindings { aor: AOR, uri: None }), 2);
     assert_eq!((store.kept(), store.counters().bindings, store.changes().number()), (0, 0, 3));
 }
