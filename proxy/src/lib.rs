@@ -2,3 +2,8 @@
 
 pub mod config;
 pub mod core;
+pub mod service;
+
+pub use config::ProxyConfig;
+pub use core::settings::Settings;
+pub use service::{Command, Names, Posted, Service, Services, Snapshot};

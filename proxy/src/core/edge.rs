@@ -131,6 +131,30 @@ impl Edge {
         self.contexts.iter().filter_map(|context| CallState::of(context, &self.means, now)).collect()
     }
 
+    /// After a panic: removes what belongs to this Call-ID, with its timers and questions. Transactions end by their
+    /// own timers.
+    pub fn forget_call(&mut self, call_id: &[u8]) {
+        let means = &self.means;
+        let named = |octets: &[u8]| sip::scan::call_id(octets) == Some(call_id);
+        let contexts: Vec<Slot> = self
+            .contexts
+            .names()
+            .filter(|slot| self.contexts.get(*slot).is_some_and(|context| named(context.request_octets(means))))
+            .collect();
+        let kept = |registering: &Registering| means.endpoint.kept_request(registering.server).unwrap_or_default();
+        let registrations: Vec<Slot> = self
+            .registrations
+            .names()
+            .filter(|slot| self.registrations.get(*slot).is_some_and(|registering| named(kept(registering))))
+            .collect();
+        for slot in contexts {
+            self.remove_context(slot);
+        }
+        for slot in registrations {
+            self.registrations.remove(slot);
+        }
+    }
+
     fn on_packet(&mut self, turn: &mut Turn<'_>, packet: &Packet<'_>) {
         let limits = self.means.settings.limits;
         let Ok(message) = Message::parse(packet.octets, &limits) else {

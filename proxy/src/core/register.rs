@@ -25,7 +25,7 @@ use super::slots::Slot;
 /// One REGISTER that waits for an answer of a service. Its octets are kept by its server transaction.
 #[derive(Debug)]
 pub(crate) struct Registering {
-    server: TransactionId,
+    pub server: TransactionId,
     flow: Flow,
 }
 

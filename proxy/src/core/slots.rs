@@ -91,6 +91,11 @@ impl<T> Slots<T> {
         place.value.as_ref().map(|_| Slot { index, generation: place.generation })
     }
 
+    /// The names of all entries, by place.
+    pub fn names(&self) -> impl Iterator<Item = Slot> {
+        (0..self.places.len() as u32).filter_map(|index| self.at(index))
+    }
+
     /// All entries by place: for lists that people read.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.places.iter().filter_map(|place| place.value.as_ref())

@@ -1,0 +1,263 @@
+//! The shell of the edge: a [`node::Core`] over [`Edge`]. It asks the services, brings their answers back as
+//! inputs, and knows the wall's time. No decision is made here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use node::{Inbox, Input as NodeInput, clock};
+use proto::{
+    Asked, Directory, Found, Identified, Located, Location, Registered, Reply, ServiceError, Sink, Ticket,
+};
+use sip::transport::{NextHop, Outbox};
+
+use crate::core::Edge;
+use crate::core::calls::CallState;
+use crate::core::counters::{Counters, Gauges};
+use crate::core::effect::{Answer, Effect, Input, Out, Resolve};
+use crate::core::settings::Settings;
+
+/// Finds hosts (RFC 3263). It never waits: what is not known yet comes to the reply.
+pub trait Names: Send + Sync + 'static {
+    /// The next hops of a host, in the order in which they are to be tried.
+    fn resolve(&self, ask: &Resolve<'_>, reply: Reply<Vec<NextHop>>) -> Asked<Vec<NextHop>>;
+}
+
+/// What the edge asks.
+#[derive(Clone)]
+pub struct Services {
+    /// Where phones are.
+    pub location: Arc<dyn Location>,
+    /// Who exists.
+    pub directory: Arc<dyn Directory>,
+    /// Where hosts are.
+    pub names: Arc<dyn Names>,
+}
+
+/// What is posted to a shard of the edge.
+pub enum Posted {
+    /// A service has answered.
+    Answer(Ticket, Answer),
+    /// Somebody wants something of the shard.
+    Command(Command),
+}
+
+/// What a shard can be told or asked. Answers go to the function, on the shard's thread: it must not block.
+pub enum Command {
+    /// Other settings from now on.
+    Configure(Arc<Settings>),
+    /// The requests under way.
+    Calls(Box<dyn FnOnce(Vec<CallState>) + Send>),
+    /// What was counted.
+    Snapshot(Box<dyn FnOnce(Snapshot) + Send>),
+}
+
+/// What a shard has done and is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Since the start.
+    pub counters: Counters,
+    /// Now.
+    pub gauges: Gauges,
+}
+
+/// The edge of one shard with its services.
+pub struct Service {
+    edge: Edge,
+    desk: Desk,
+}
+
+impl Service {
+    /// Makes the edge of a shard. `seed` must be drawn anew for each shard and start; `inbox` is the shard's own.
+    pub fn new(settings: Arc<Settings>, services: Services, inbox: Inbox<Posted>, seed: [u64; 4]) -> Self {
+        let timeout = *settings.config.question_timeout;
+        let edge = Edge::new(settings, seed, clock::now(), clock::unix_ms());
+        let post = Arc::new(Post(inbox));
+        let sinks = Sinks {
+            identified: Arc::<Post>::clone(&post),
+            found: Arc::<Post>::clone(&post),
+            registered: Arc::<Post>::clone(&post),
+            located: Arc::<Post>::clone(&post),
+            resolved: post,
+        };
+        Self { edge, desk: Desk { services, sinks, timeout, answered: VecDeque::new() } }
+    }
+
+    fn obey(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Configure(settings) => {
+                self.desk.timeout = *settings.config.question_timeout;
+                self.edge.configure(settings);
+            }
+            Command::Calls(answer) => answer(self.edge.calls(now)),
+            Command::Snapshot(answer) => {
+                answer(Snapshot { counters: self.edge.counters(), gauges: self.edge.gauges() });
+            }
+        }
+    }
+}
+
+impl node::Core for Service {
+    type Posted = Posted;
+
+    fn handle(&mut self, now: Instant, input: NodeInput<'_, Posted>, out: &mut Outbox) {
+        self.edge.set_wall(now, clock::unix_ms());
+        let input = match input {
+            NodeInput::Packet(packet) => Input::Packet(packet),
+            NodeInput::Posted(Posted::Answer(ticket, answer)) => Input::Answered(ticket, answer),
+            NodeInput::Posted(Posted::Command(command)) => return self.obey(now, command),
+            NodeInput::Failed { transaction, why } => Input::Failed { transaction, why },
+            NodeInput::ConnectionClosed(connection) => Input::ConnectionClosed(connection),
+            NodeInput::Tick => Input::Tick,
+        };
+        let mut outputs = Outputs { wire: out, desk: &mut self.desk };
+        self.edge.handle(now, input, &mut outputs);
+        // Answers that were there at once are inputs of the same turn, one after the other.
+        while let Some((ticket, answer)) = outputs.desk.answered.pop_front() {
+            self.edge.handle(now, Input::Answered(ticket, answer), &mut outputs);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.edge.deadline()
+    }
+
+    fn quiet(&self) -> bool {
+        self.edge.quiet()
+    }
+
+    fn recover(&mut self, _now: Instant, octets: Option<&[u8]>) {
+        self.desk.answered.clear();
+        if let Some(call_id) = octets.and_then(sip::scan::call_id) {
+            self.edge.forget_call(call_id);
+        }
+    }
+}
+
+/// Where questions are asked.
+struct Desk {
+    services: Services,
+    sinks: Sinks,
+    timeout: Duration,
+    answered: VecDeque<(Ticket, Answer)>,
+}
+
+/// The shard's inbox, as each service sees it. Made once, so that a question allocates nothing for it.
+struct Sinks {
+    identified: Arc<dyn Sink<Identified>>,
+    found: Arc<dyn Sink<Found>>,
+    registered: Arc<dyn Sink<Registered>>,
+    located: Arc<dyn Sink<Located>>,
+    resolved: Arc<dyn Sink<Vec<NextHop>>>,
+}
+
+struct Outputs<'a> {
+    wire: &'a mut Outbox,
+    desk: &'a mut Desk,
+}
+
+impl Out for Outputs<'_> {
+    fn wire(&mut self) -> &mut Outbox {
+        self.wire
+    }
+
+    fn ask(&mut self, ticket: Ticket, effect: Effect<'_>) {
+        let Desk { services, sinks, timeout, answered } = &mut *self.desk;
+        let now = match effect {
+            Effect::Credentials(ask) => {
+                let reply = reply(&sinks.identified, ticket, *timeout);
+                at_once(services.directory.credentials(&ask, reply), Answer::Identified)
+            }
+            Effect::Find(ask) => {
+                let reply = reply(&sinks.found, ticket, *timeout);
+                at_once(services.directory.find(&ask, reply), Answer::Found)
+            }
+            Effect::Register(ask) => {
+                let reply = reply(&sinks.registered, ticket, *timeout);
+                at_once(services.location.register(&ask, reply), Answer::Registered)
+            }
+            Effect::Locate(ask) => {
+                let reply = reply(&sinks.located, ticket, *timeout);
+                at_once(services.location.locate(&ask, reply), Answer::Located)
+            }
+            Effect::Resolve(ask) => {
+                let reply = reply(&sinks.resolved, ticket, *timeout);
+                at_once(services.names.resolve(&ask, reply), Answer::Resolved)
+            }
+        };
+        answered.extend(now.map(|answer| (ticket, answer)));
+    }
+}
+
+fn reply<T>(sink: &Arc<dyn Sink<T>>, ticket: Ticket, timeout: Duration) -> Reply<T> {
+    Reply::new(Arc::clone(sink), ticket).within(timeout)
+}
+
+fn at_once<T>(asked: Asked<T>, answer: impl FnOnce(Result<T, ServiceError>) -> Answer) -> Option<Answer> {
+    match asked {
+        Asked::Now(result) => Some(answer(result)),
+        Asked::Later => None,
+    }
+}
+
+/// Brings answers into the shard. One that finds the queue full is dropped: its question runs out of time.
+struct Post(Inbox<Posted>);
+
+impl Post {
+    fn put(&self, ticket: Ticket, answer: Answer) {
+        if self.0.post(Posted::Answer(ticket, answer)).is_err() {
+            tracing::debug!("the inbox of a shard is full, and an answer is dropped");
+        }
+    }
+}
+
+impl Sink<Identified> for Post {
+    fn post(&self, ticket: Ticket, answer: Result<Identified, ServiceError>) {
+        self.put(ticket, Answer::Identified(answer));
+    }
+}
+
+impl Sink<Found> for Post {
+    fn post(&self, ticket: Ticket, answer: Result<Found, ServiceError>) {
+        self.put(ticket, Answer::Found(answer));
+    }
+}
+
+impl Sink<Registered> for Post {
+    fn post(&self, ticket: Ticket, answer: Result<Registered, ServiceError>) {
+        self.put(ticket, Answer::Registered(answer));
+    }
+}
+
+impl Sink<Located> for Post {
+    fn post(&self, ticket: Ticket, answer: Result<Located, ServiceError>) {
+        self.put(ticket, Answer::Located(answer));
+    }
+}
+
+impl Sink<Vec<NextHop>> for Post {
+    fn post(&self, ticket: Ticket, answer: Result<Vec<NextHop>, ServiceError>) {
+        self.put(ticket, Answer::Resolved(answer));
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Service").field("edge", &self.edge).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Services").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Posted {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Answer(ticket, answer) => formatter.debug_tuple("Answer").field(ticket).field(answer).finish(),
+            Self::Command(_) => formatter.write_str("Command"),
+        }
+    }
+}
