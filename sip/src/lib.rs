@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod branch;
 pub mod build;
+pub mod dialog;
 pub mod edit;
 pub mod error;
 pub mod framer;

@@ -184,11 +184,12 @@ impl<U: Copy> Endpoint<U> {
             Some(Method::Invite) => Machine::InviteServer(InviteServer::new(reliability)),
             _ => Machine::Server(Server::new(reliability)),
         };
-        let way = reply::way(packet, message);
+        let via = message.via().ok();
+        let way = reply::way(packet, via);
         let mut transaction = Transaction::new(key, machine, user, way.hop);
         transaction.fallback_port = way.fallback_port;
         transaction.is_legacy = way.is_legacy;
-        transaction.request = reply::marked(packet, message, &mut self.buffer);
+        transaction.request = reply::marked(packet, message, via, &mut self.buffer);
         let slot = self.insert(transaction);
         // An arrival only starts timers.
         self.handle(slot, Happening::Begun, now, Given::Nothing, &mut Outbox::default());
@@ -205,8 +206,9 @@ impl<U: Copy> Endpoint<U> {
         out: &mut Outbox,
         write: impl FnOnce(Option<&[u8]>, &mut Vec<u8>),
     ) {
-        let top_via = reply::mark(packet, message, &mut self.buffer).map(|_| &self.buffer[..]);
-        out.send(reply::way(packet, message).hop, None, |octets| write(top_via, octets));
+        let via = message.via().ok();
+        let top_via = reply::mark(packet, message, via, &mut self.buffer).map(|_| &self.buffer[..]);
+        out.send(reply::way(packet, via).hop, None, |octets| write(top_via, octets));
     }
 
     /// Sends a response through the machine; a late or repeated one is dropped where the machine says so. False
@@ -297,11 +299,12 @@ impl<U: Copy> Endpoint<U> {
     }
 
     /// Lets the timers speak that are due, and tells what has ended. To be called when [`Endpoint::deadline`] has
-    /// come, until it lies ahead.
+    /// come, until it lies ahead: one call lets at most 512 speak, so that packets need not wait for thousands.
     pub fn tick(&mut self, now: Instant, out: &mut Outbox, events: &mut Vec<Event<U>>) {
         self.latest = now;
         self.settle(events);
-        while let Some(slot) = self.wheel.pop(now) {
+        for _ in 0..TIMERS_PER_TICK {
+            let Some(slot) = self.wheel.pop(now) else { return };
             let Some(timer) = self.table.at_mut(slot).and_then(take_due) else { continue };
             let failed = self.handle_failing(slot, Happening::Timer(timer), now, out, events);
             self.hang(slot);
@@ -489,6 +492,9 @@ fn status_of(response: &[u8]) -> Option<Status> {
     })?;
     Status::new(code)
 }
+
+/// How many timers speak in one call.
+const TIMERS_PER_TICK: usize = 512;
 
 /// What we wrote ourselves, or took in before, is not limited again.
 pub(super) const LIMITS: Limits = Limits {

@@ -10,6 +10,7 @@ use super::endpoint::LIMITS;
 use crate::branch;
 use crate::header::Via;
 use crate::message::{Message, Method, Name};
+use crate::scan::{self, Elements, Line};
 use crate::transport::Transport;
 use crate::uri::Host;
 
@@ -61,12 +62,11 @@ impl Keys {
         Some(self.client(via.branch()?, message.cseq().ok()?.method))
     }
 
-    /// The key of a request that we send. Its Via is our own, so there is a branch.
+    /// The key of a request that we send. It is our own, so it has a Via with a branch; only that is looked for.
     pub(super) fn request(&self, octets: &[u8]) -> TransactionKey {
-        let message = Message::parse(octets, &LIMITS).ok();
-        let method = message.as_ref().and_then(Message::method).unwrap_or(Method::Other(""));
-        let via = message.as_ref().and_then(|message| message.via().ok());
-        self.client(via.and_then(|via| via.branch()).unwrap_or_default(), method)
+        let method = octets.split(|octet| *octet == b' ').next().and_then(Method::parse);
+        let branch = first_via(octets).and_then(|via| via.branch());
+        self.client(branch.unwrap_or_default(), method.unwrap_or(Method::Other("")))
     }
 
     /// §17.1.3: the branch, and the method of the CSeq.
@@ -161,6 +161,17 @@ impl Hash {
 
 fn cookie_branch<'a>(via: &Via<'a>) -> Option<&'a [u8]> {
     via.branch().filter(|branch| branch::has_cookie(branch))
+}
+
+fn first_via(octets: &[u8]) -> Option<Via<'_>> {
+    let (_, mut at) = scan::line_end(octets, 0)?;
+    loop {
+        let Line::Field(field) = scan::field(octets, at).ok()? else { return None };
+        if field.name == Name::Via {
+            return Via::parse(Elements::of(&octets[field.value_start..field.value_end]).next()?).ok();
+        }
+        at = field.next;
+    }
 }
 
 /// The method under which the ACK of an RFC 2543 INVITE is kept.

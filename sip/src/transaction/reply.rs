@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use crate::branch;
+use crate::header::Via;
 use crate::message::{Message, Name};
 use crate::transport::{Flow, NextHop, Packet};
 
@@ -19,36 +20,45 @@ pub(super) struct Way {
 }
 
 /// The way back to whom a packet came from (§18.2.2 and RFC 3581 §4).
-pub(super) fn way(packet: &Packet<'_>, message: &Message<'_>) -> Way {
+pub(super) fn way(packet: &Packet<'_>, via: Option<Via<'_>>) -> Way {
     let flow = packet.flow;
-    let via = message.via().ok();
-    let branch = via.and_then(|via| via.branch());
-    let is_legacy = !branch.is_some_and(branch::has_cookie);
+    let is_legacy = !via.and_then(|via| via.branch()).is_some_and(branch::has_cookie);
     let port = via.and_then(|via| via.port).unwrap_or(flow.transport.default_port());
     if flow.transport.is_reliable() {
         return Way { hop: NextHop::Flow(flow), fallback_port: Some(port), is_legacy };
     }
     let remote = match via {
-        // §18.2.2: maddr goes first; a name there would have to be resolved, and only multicast needs it.
-        Some(via) if via.maddr().is_some_and(|host| host.ip().is_some()) => {
-            SocketAddr::new(via.maddr().and_then(|host| host.ip()).unwrap_or(flow.remote.ip()), port)
-        }
-        // RFC 3581 §4: back to where it came from.
-        Some(via) if via.rport().is_some() => flow.remote,
-        // §18.2.2: the source address, which is the sent-by or what `received` will say, at the port of the sent-by.
-        Some(_) => SocketAddr::new(flow.remote.ip(), port),
+        Some(via) => remote(packet, &via, port),
         None => flow.remote,
     };
-    let hop = Flow { remote, ..flow };
-    Way { hop: NextHop::Flow(hop), fallback_port: None, is_legacy }
+    Way { hop: NextHop::Flow(Flow { remote, ..flow }), fallback_port: None, is_legacy }
+}
+
+fn remote(packet: &Packet<'_>, via: &Via<'_>, port: u16) -> SocketAddr {
+    let source = packet.flow.remote;
+    // §18.2.2: maddr goes first; a name there would have to be resolved, and only multicast needs it.
+    if let Some(address) = via.maddr().and_then(|host| host.ip()) {
+        return SocketAddr::new(address, port);
+    }
+    // RFC 3581 §4: back to where it came from.
+    if via.rport().is_some() {
+        return source;
+    }
+    // §18.2.2: the source address, which is the sent-by or what `received` will say, at the port of the sent-by.
+    SocketAddr::new(source.ip(), port)
 }
 
 /// Writes the top Via of a request as it is kept and answered, into an emptied buffer: with `received` when its
 /// host is not the source address (§18.2.1) or the client asked for `rport`, which then gets the source port
 /// (RFC 3581 §4). The answer is where it stands in the message; none when nothing changes.
-pub(super) fn mark(packet: &Packet<'_>, message: &Message<'_>, marked: &mut Vec<u8>) -> Option<Range<usize>> {
+pub(super) fn mark(
+    packet: &Packet<'_>,
+    message: &Message<'_>,
+    via: Option<Via<'_>>,
+    marked: &mut Vec<u8>,
+) -> Option<Range<usize>> {
     marked.clear();
-    let via = message.via().ok()?;
+    let via = via?;
     let source = packet.flow.remote.ip().to_canonical();
     let is_source = via.host.ip().is_some_and(|host| host.to_canonical() == source);
     if is_source && via.rport().is_none() && via.params.raw(b"received").is_none() {
@@ -62,9 +72,14 @@ pub(super) fn mark(packet: &Packet<'_>, message: &Message<'_>, marked: &mut Vec<
 }
 
 /// The octets of a request in one exact allocation, with its top Via marked.
-pub(super) fn marked(packet: &Packet<'_>, message: &Message<'_>, buffer: &mut Vec<u8>) -> Vec<u8> {
+pub(super) fn marked(
+    packet: &Packet<'_>,
+    message: &Message<'_>,
+    via: Option<Via<'_>>,
+    buffer: &mut Vec<u8>,
+) -> Vec<u8> {
     let octets = message.octets();
-    let Some(range) = mark(packet, message, buffer) else { return octets.to_vec() };
+    let Some(range) = mark(packet, message, via, buffer) else { return octets.to_vec() };
     let mut whole = Vec::with_capacity(octets.len() - range.len() + buffer.len());
     whole.extend_from_slice(&octets[..range.start]);
     whole.extend_from_slice(buffer);
