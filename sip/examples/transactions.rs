@@ -44,7 +44,10 @@ fn main() {
     for number in 0..LIVE as u64 / 2 {
         rig.bye(number);
     }
-    println!("{LIVE} live, BYE on both sides, answered: {} octets each above an empty table of that size", resident().saturating_sub(before) / LIVE as u64);
+    println!(
+        "{LIVE} live, BYE on both sides, answered: {} octets each above an empty table of that size",
+        resident().saturating_sub(before) / LIVE as u64
+    );
     rig.print("and BYE");
     rig.drain();
     rig.print("and all ended");

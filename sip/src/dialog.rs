@@ -5,7 +5,7 @@
 use crate::build::Request;
 use crate::header::{CSeq, ContactValue, HeaderError, NameAddr, Route};
 use crate::message::{Message, Method, Name, Status};
-use crate::uri::{SipUri, Uri, write_number};
+use crate::uri::{SipUri, Uri, UriHeaders, UriParams, write_number};
 
 /// Names a dialog at one of its ends (RFC 3261 §12).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -168,7 +168,7 @@ impl Dialog {
 
     /// Takes the Contact of a target refresh request that we accept, or of the 2xx to one of ours, as the new
     /// remote target (§12.2.1.2, §12.2.2); without a Contact nothing changes. The request is to be accepted first
-    /// (RFC 6141 §4.3).
+    /// (RFC 6141).
     pub fn refresh_target(&mut self, message: &Message<'_>) -> Result<(), HeaderError> {
         if let Some(target) = contact(message)? {
             self.remote_target = target.into();
@@ -257,9 +257,8 @@ impl Dialog {
         let from = written(|value| write_tagged(&self.local, &self.id.local_tag, value));
         let to = written(|value| write_tagged(&self.remote, &self.id.remote_tag, value));
         let cseq = written(|value| CSeq { number, method }.write(value));
-        let mut request = Request::begin(method, &uri, out)
-            .header("Via", outgoing.via)
-            .header("Max-Forwards", &hops);
+        let mut request =
+            Request::begin(method, &uri, out).header("Via", outgoing.via).header("Max-Forwards", &hops);
         for route in self.route_set.iter().skip(usize::from(strict.is_some())) {
             request = request.header("Route", route);
         }
@@ -288,7 +287,7 @@ impl State {
     }
 }
 
-/// True for requests that may move the remote target (§6, RFC 3311 §5, RFC 6665 §4.4.1).
+/// True for requests that may move the remote target (§6, RFC 3311, RFC 6665).
 pub fn is_target_refresh(method: Method<'_>) -> bool {
     matches!(method, Method::Invite | Method::Update | Method::Subscribe | Method::Notify)
 }
@@ -351,7 +350,7 @@ fn write_request_uri(address: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(address);
         return;
     }
-    let bare = SipUri { params: Default::default(), headers: Default::default(), ..uri };
+    let bare = SipUri { params: UriParams::default(), headers: UriHeaders::default(), ..uri };
     bare.write(out);
     for (name, value) in uri.params.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(b"method")) {
         out.push(b';');

@@ -28,7 +28,8 @@ fn response(status: u16, tag: &str, lines: &str) -> String {
 }
 
 fn uac(status: u16, lines: &str) -> Dialog {
-    Dialog::uac(&message(&invite("")), &message(&response(status, ";tag=b1", lines)), false).expect("a dialog")
+    Dialog::uac(&message(&invite("")), &message(&response(status, ";tag=b1", lines)), false)
+        .expect("a dialog")
 }
 
 /// The lines of the next request that matter here.
@@ -42,7 +43,10 @@ fn written(dialog: &mut Dialog, method: Method<'_>) -> String {
 fn the_called_end_takes_routes_as_they_come_and_the_callers_contact() {
     let request = invite("Record-Route: <sip:p2;lr>, <sip:p1;lr>\r\nRecord-Route: <sip:p0;lr;x=y>\r\n");
     let mut dialog = Dialog::uas(&message(&request), b"b1", Status::of(180), false).expect("a dialog");
-    assert_eq!((dialog.state(), dialog.local_number(), dialog.remote_number()), (State::Early, None, Some(314)));
+    assert_eq!(
+        (dialog.state(), dialog.local_number(), dialog.remote_number()),
+        (State::Early, None, Some(314))
+    );
     assert_eq!(
         dialog.route_set().map(text).collect::<Vec<_>>(),
         ["<sip:p2;lr>", "<sip:p1;lr>", "<sip:p0;lr;x=y>"]
@@ -63,7 +67,10 @@ fn the_called_end_takes_routes_as_they_come_and_the_callers_contact() {
 fn the_calling_end_takes_routes_backwards_and_counts_on_from_its_invite() {
     let lines = "Record-Route: <sip:p2;lr>, <sip:p1;lr>\r\nContact: <sip:bob@192.0.2.4>\r\n";
     let mut dialog = uac(200, lines);
-    assert_eq!((dialog.state(), dialog.local_number(), dialog.remote_number()), (State::Confirmed, Some(314), None));
+    assert_eq!(
+        (dialog.state(), dialog.local_number(), dialog.remote_number()),
+        (State::Confirmed, Some(314), None)
+    );
     let mut out = Vec::new();
     let outgoing = Outgoing {
         headers: &[("Authorization", b"Digest x=1")],
@@ -123,9 +130,9 @@ fn a_2xx_confirms_an_early_dialog_with_its_own_routes_and_contact() {
 #[test]
 fn forks_are_told_apart_by_their_tags_from_both_ends() {
     let answers = ["b1", "b2"].map(|tag| response(183, &format!(";tag={tag}"), "Contact: <sip:b@b>\r\n"));
-    let dialogs = answers.each_ref().map(|answer| {
-        Dialog::uac(&message(&invite("")), &message(answer), false).expect("a dialog")
-    });
+    let dialogs = answers
+        .each_ref()
+        .map(|answer| Dialog::uac(&message(&invite("")), &message(answer), false).expect("a dialog"));
     assert_ne!(dialogs[0].id(), dialogs[1].id());
     assert_eq!(DialogId::of(&message(&answers[1])).as_ref(), Ok(dialogs[1].id()));
     // The called end sees the same dialog with the tags turned round.
@@ -173,7 +180,8 @@ fn a_contact_moves_the_target_and_its_absence_does_not() {
     dialog.refresh_target(&message(&invite(""))).expect("readable");
     assert_eq!(text(dialog.remote_target()), "sip:alice@pc33.atlanta.example;transport=tcp");
     assert!(dialog.refresh_target(&message(&response(200, ";tag=b1", "Contact: *\r\n"))).is_err());
-    let refreshing = [Method::Invite, Method::Update, Method::Subscribe, Method::Notify, Method::Bye, Method::Info];
+    let refreshing =
+        [Method::Invite, Method::Update, Method::Subscribe, Method::Notify, Method::Bye, Method::Info];
     assert_eq!(refreshing.map(is_target_refresh), [true, true, true, true, false, false]);
 }
 
@@ -190,7 +198,8 @@ fn an_rfc_2543_peer_without_a_tag_is_written_without_one() {
 
 #[test]
 fn only_a_sips_uri_over_tls_makes_a_dialog_secure() {
-    for (uri, over_tls, secure) in [("sips:bob@b", true, true), ("sips:bob@b", false, false), ("sip:bob@b", true, false)]
+    for (uri, over_tls, secure) in
+        [("sips:bob@b", true, true), ("sips:bob@b", false, false), ("sip:bob@b", true, false)]
     {
         let request = invite("").replacen("sip:bob@192.0.2.4", uri, 1);
         let called = Dialog::uas(&message(&request), b"b1", Status::of(200), over_tls).expect("a dialog");

@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use super::endpoint::{Endpoint, LIMITS};
-use super::output::{Output, Outputs};
 use super::machine::Machine;
+use super::output::{Output, Outputs};
 use super::table::{Closing, Transaction};
 use super::{Failure, TransactionId};
 use crate::build;
@@ -143,7 +143,8 @@ impl<U: Copy> Endpoint<U> {
     pub(super) fn keep_ack_key(&mut self, id: TransactionId, response: &[u8]) {
         let Some(found) = self.table.get(id).filter(|found| found.is_legacy) else { return };
         if let Machine::InviteServer(_) = found.machine
-            && let Some(key) = self.keys.legacy_ack(&found.request, response) {
+            && let Some(key) = self.keys.legacy_ack(&found.request, response)
+        {
             self.table.add_ack(key, id.slot);
         }
     }
@@ -152,7 +153,8 @@ impl<U: Copy> Endpoint<U> {
 impl<U> Transaction<U> {
     /// Sends again what was kept last; false when nothing was.
     fn repeat(&self, id: TransactionId, out: &mut Outbox) -> bool {
-        let octets = if self.machine.is_client() && self.last.is_empty() { &self.request } else { &self.last };
+        let octets =
+            if self.machine.is_client() && self.last.is_empty() { &self.request } else { &self.last };
         if octets.is_empty() {
             return false;
         }

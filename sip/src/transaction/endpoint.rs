@@ -269,13 +269,7 @@ impl<U: Copy> Endpoint<U> {
     }
 
     /// The transport could not send for this transaction, or the connection that it waits on has ended.
-    pub fn failed(
-        &mut self,
-        now: Instant,
-        id: TransactionId,
-        out: &mut Outbox,
-        events: &mut Vec<Event<U>>,
-    ) {
+    pub fn failed(&mut self, now: Instant, id: TransactionId, out: &mut Outbox, events: &mut Vec<Event<U>>) {
         self.latest = now;
         if self.table.get(id).is_none() || self.answer_elsewhere(id, out) {
             return;
@@ -487,9 +481,9 @@ fn take_due<U>(transaction: &mut Transaction<U>) -> Option<Timer> {
 
 fn status_of(response: &[u8]) -> Option<Status> {
     let code = response.strip_prefix(b"SIP/2.0 ")?.get(..3)?;
-    let code = code.iter().try_fold(0_u16, |code, octet| {
-        octet.is_ascii_digit().then(|| code * 10 + u16::from(octet - b'0'))
-    })?;
+    let code = code
+        .iter()
+        .try_fold(0_u16, |code, octet| octet.is_ascii_digit().then(|| code * 10 + u16::from(octet - b'0')))?;
     Status::new(code)
 }
 

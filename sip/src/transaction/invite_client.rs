@@ -132,10 +132,7 @@ impl InviteClient {
             (State::Completed | State::Accepted, Event::Cancel) => {}
 
             // §17.1.4: who waits for an answer or acknowledges one is told, and ends.
-            (
-                State::Calling { .. } | State::Proceeding { .. } | State::Completed,
-                Event::Undelivered,
-            ) => {
+            (State::Calling { .. } | State::Proceeding { .. } | State::Completed, Event::Undelivered) => {
                 self.stop_all(out);
                 out.fail(Failure::Transport);
                 self.end(out);

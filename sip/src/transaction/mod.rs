@@ -84,7 +84,7 @@ pub enum Event<U> {
         /// Its status.
         status: Status,
     },
-    /// A response that matches nothing: to be dropped (RFC 6026 §6).
+    /// A response that matches nothing: to be dropped (RFC 6026).
     Stray,
     /// The layer has dealt with the message: a repeat, or an ACK for what it answered itself.
     Absorbed,

@@ -14,7 +14,8 @@ impl Streams {
     /// Puts a client that waits on a connection into its list; others are left alone.
     pub(super) fn add<U>(&mut self, slot: u32, table: &mut Table<U>) {
         let Some(connection) = connection_of(table, slot) else { return };
-        let entry = self.0.entry(hash(connection), |(other, _)| *other == connection, |(other, _)| hash(*other));
+        let entry =
+            self.0.entry(hash(connection), |(other, _)| *other == connection, |(other, _)| hash(*other));
         let mut entry = entry.or_insert((connection, NONE));
         let first = std::mem::replace(&mut entry.get_mut().1, slot);
         if let Some(found) = table.at_mut(slot) {

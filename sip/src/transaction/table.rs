@@ -160,9 +160,8 @@ impl<U> Table<U> {
     /// The slot of the transaction with this key.
     pub(crate) fn find(&self, key: TransactionKey) -> Option<u32> {
         let tag = tag_of(key);
-        let fits = |other: &Indexed| {
-            other.tag == tag && self.at(other.slot).is_some_and(|found| found.key() == key)
-        };
+        let fits =
+            |other: &Indexed| other.tag == tag && self.at(other.slot).is_some_and(|found| found.key() == key);
         self.index.find(spread(tag), fits).map(|found| found.slot)
     }
 

@@ -77,7 +77,7 @@ impl<'a> Line<'a> {
 }
 
 fn line(at: Duration, side: &str, what: &str) -> String {
-    let at = at.as_micros() as f64 / 1e6;
+    let at = at.as_secs_f64();
     format!("{at:<7}{side:<5}{what}\n")
 }
 
@@ -116,7 +116,9 @@ impl Bench {
         match line.side {
             "in" | "net" => true,
             "tu" if self.server => line.what.starts_with(|first: char| first.is_ascii_digit()),
-            "tu" => !line.what.contains("failure") && !line.what.starts_with(|first: char| first.is_ascii_digit()),
+            "tu" => {
+                !line.what.contains("failure") && !line.what.starts_with(|first: char| first.is_ascii_digit())
+            }
             _ => false,
         }
     }
@@ -150,9 +152,11 @@ impl Bench {
             Some(word) => (word, true),
             None => (line.what, false),
         };
+        let user = if cancel { "(CANCEL)" } else { "" };
         let now = self.now();
         match (line.side, word) {
-            ("in", _) => self.come_in(word, cancel),
+            ("in", status) if !self.server => self.response_in(status, user),
+            ("in", _) => self.request_in(line.what),
             ("net", "failed") => {
                 let (_, id) = *self.live.last().expect("something is live");
                 let mut events = Vec::new();
@@ -168,7 +172,6 @@ impl Bench {
                 self.note_sends();
             }
             ("tu", status) if status.starts_with(|first: char| first.is_ascii_digit()) => {
-                let user = if cancel { "(CANCEL)" } else { "" };
                 let octets = self.response(status, user, "us");
                 let id = self.id_of(user);
                 self.endpoint.respond(now, id, &octets, &mut self.out);
@@ -186,36 +189,26 @@ impl Bench {
         }
     }
 
-    /// A request in a server's ladder, a response in a client's.
-    fn come_in(&mut self, word: &str, cancel: bool) {
-        let octets = if !self.server {
-            self.response(word, if cancel { "(CANCEL)" } else { "" }, "peer")
-        } else {
-            let branch = if self.setup.legacy { "1" } else { "z9hG4bKtheirs" };
-            let octets = self.request(word, branch);
-            if word == "CANCEL" || self.live.is_empty() {
-                let user = if word == "CANCEL" { "(CANCEL)" } else { "" };
-                self.live.push((user, TransactionId { slot: 0, generation: u32::MAX }));
-                let flow = self.flow();
-                let now = self.now();
-                let message = Message::parse(&octets, &Limits::default()).expect("a message");
-                let packet = Packet { octets: &octets, flow, arrived: now };
-                let event = self.endpoint.receive(now, &message, &mut self.out);
-                self.note_sends();
-                self.note_event(event);
-                let (Event::Request { key } | Event::Cancel { key, .. }) = event else {
-                    self.live.pop();
-                    return;
-                };
-                let id = self.endpoint.accept(now, &packet, &message, key, user).expect("room");
-                self.live.last_mut().expect("just pushed").1 = id;
-                return;
-            }
-            octets
-        };
+    fn request_in(&mut self, method: &str) {
+        let branch = if self.setup.legacy { "1" } else { "z9hG4bKtheirs" };
+        let octets = self.request(method, branch);
+        let packet = Packet { octets: &octets, flow: self.flow(), arrived: self.now() };
+        let message = Message::parse(&octets, &Limits::default()).expect("a message");
+        let event = self.endpoint.receive(packet.arrived, &message, &mut self.out);
+        self.note_sends();
+        self.note_event(event);
+        if let Event::Request { key } | Event::Cancel { key, .. } = event {
+            let user = if method == "CANCEL" { "(CANCEL)" } else { "" };
+            let id = self.endpoint.accept(packet.arrived, &packet, &message, key, user).expect("room");
+            self.live.push((user, id));
+        }
+    }
+
+    fn response_in(&mut self, status: &str, user: &str) {
+        let octets = self.response(status, user, "peer");
         let message = Message::parse(&octets, &Limits::default()).expect("a message");
         let event = self.endpoint.receive(self.now(), &message, &mut self.out);
-        // The user is told before it can see what the layer sends, but the wire is first in a ladder.
+        // The user is told when the layer has sent its ACK or CANCEL.
         self.note_sends();
         self.note_event(event);
     }
@@ -273,7 +266,8 @@ impl Bench {
         // The ACK of an RFC 2543 client is known by the tag of our response.
         let tag = if method == "ACK" { ";tag=us" } else { "" };
         let _ = write!(text, "From: <sip:alice@example.org>;tag=a\r\nTo: <sip:bob@example.org>{tag}\r\n");
-        let _ = write!(text, "Call-ID: c\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n");
+        let _ =
+            write!(text, "Call-ID: c\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n");
         text.into_bytes()
     }
 

@@ -41,7 +41,12 @@ fn receive(endpoint: &mut Endpoint<u32>, now: Instant, octets: &[u8]) -> Event<u
 }
 
 /// A request that is new, accepted.
-fn accepted(endpoint: &mut Endpoint<u32>, now: Instant, octets: &[u8], transport: Transport) -> TransactionId {
+fn accepted(
+    endpoint: &mut Endpoint<u32>,
+    now: Instant,
+    octets: &[u8],
+    transport: Transport,
+) -> TransactionId {
     let Event::Request { key } = receive(endpoint, now, octets) else { panic!("a new request") };
     endpoint.accept(now, &packet(octets, transport), &message(octets), key, 1).expect("room")
 }
@@ -50,7 +55,12 @@ fn response(endpoint: &Endpoint<u32>, id: TransactionId, status: u16) -> Vec<u8>
     let kept = endpoint.kept_request(id).expect("not answered yet");
     let mut octets = Vec::new();
     let status = Status::new(status).expect("a status");
-    build::response(&message(kept), status, &build::Extra { to_tag: Some("t"), ..Default::default() }, &mut octets);
+    build::response(
+        &message(kept),
+        status,
+        &build::Extra { to_tag: Some("t"), ..Default::default() },
+        &mut octets,
+    );
     octets
 }
 
@@ -118,7 +128,8 @@ fn accepting_twice_is_accepting_once() {
     let (mut endpoint, now) = endpoint(5);
     let octets = request("INVITE", "UDP a;branch=z9hG4bKa");
     let Event::Request { key } = receive(&mut endpoint, now, &octets) else { panic!("a new request") };
-    let ids = [1, 2].map(|user| endpoint.accept(now, &packet(&octets, Transport::Udp), &message(&octets), key, user));
+    let ids = [1, 2]
+        .map(|user| endpoint.accept(now, &packet(&octets, Transport::Udp), &message(&octets), key, user));
     assert_eq!((ids[0], endpoint.live()), (ids[1], 1));
 }
 
@@ -150,7 +161,12 @@ fn requests_belong_together_by_branch_sent_by_and_method() {
 fn responses_go_back_as_the_via_and_the_source_say() {
     for (transport, via, address, marked) in [
         ("UDP", "198.51.100.7;branch=z9hG4bKa", "198.51.100.7:5060", "198.51.100.7;branch=z9hG4bKa"),
-        ("UDP", "198.51.100.7:5070;branch=z9hG4bKa", "198.51.100.7:5070", "198.51.100.7:5070;branch=z9hG4bKa"),
+        (
+            "UDP",
+            "198.51.100.7:5070;branch=z9hG4bKa",
+            "198.51.100.7:5070",
+            "198.51.100.7:5070;branch=z9hG4bKa",
+        ),
         (
             "UDP",
             "192.168.1.2:5070;branch=z9hG4bKa",
@@ -182,7 +198,12 @@ fn responses_go_back_as_the_via_and_the_source_say() {
             "198.51.100.7:40000",
             "192.168.1.2;rport=40000;branch=z9hG4bKa;received=198.51.100.7",
         ),
-        ("UDP", "198.51.100.7;received=203.0.113.9;branch=z9hG4bKa", "198.51.100.7:5060", "198.51.100.7;branch=z9hG4bKa"),
+        (
+            "UDP",
+            "198.51.100.7;received=203.0.113.9;branch=z9hG4bKa",
+            "198.51.100.7:5060",
+            "198.51.100.7;branch=z9hG4bKa",
+        ),
         (
             "UDP",
             "198.51.100.7;maddr=203.0.113.9;branch=z9hG4bKa",
@@ -254,7 +275,8 @@ fn the_end_of_a_connection_fails_the_clients_that_wait_on_it_and_no_others() {
     assert!(matches!(receive(&mut endpoint, now, done.as_bytes()), Event::Response { user: 1, .. }));
     let mut events = Vec::new();
     endpoint.closed(now, ConnectionId { slot: 0, generation: 1 }, &mut out, &mut events);
-    let failed = |user: u32| Event::Failed { transaction: ids[user as usize], user, failure: Failure::Transport };
+    let failed =
+        |user: u32| Event::Failed { transaction: ids[user as usize], user, failure: Failure::Transport };
     assert_eq!(events, [failed(2), failed(0)]);
     events.clear();
     endpoint.closed(now, ConnectionId { slot: 0, generation: 1 }, &mut out, &mut events);
