@@ -247,10 +247,10 @@ impl Start {
             return Self::response(line, at).map(|start| (start, next));
         }
         // RFC 3261 §7.1: Method SP Request-URI SP SIP-Version. What stands between the outer spaces is the URI, so
-        // that one with spaces can be refused in words.
+        // that one with spaces can be refused in words; so can spaces behind the version, which stay with it.
         let first =
             memchr::memchr(b' ', line).ok_or(ParseError { at, expected: "a space behind the method" })?;
-        let last = memchr::memrchr(b' ', line).unwrap_or(first);
+        let last = memchr::memrchr(b' ', line.trim_ascii_end()).unwrap_or(first);
         let version = &line[last + 1..];
         if last == first || version.len() < 4 || !version[..4].eq_ignore_ascii_case(b"SIP/") {
             return Err(ParseError {

@@ -1,14 +1,17 @@
 //! Which messages that can be represented are refused, and what their senders are answered. A response that is
 //! refused here is dropped and counted; so is an ACK, since nothing answers an ACK (RFC 3261 §17.1.1.3).
 
-use crate::header::{CallId, HeaderError, Via};
-use crate::message::{Limits, Message, Name, Refusal};
+use crate::header::{CallId, ContactValue, HeaderError, Via};
+use crate::message::{Limits, Message, Method, Name, Refusal};
 use crate::uri::Uri;
 
 /// Judges a message (RFC 3261 §8.2, §16.3). Only what every element must understand is looked at: other headers
 /// are judged where they are used.
 pub fn check(message: &Message<'_>, limits: &Limits) -> Result<(), Refusal> {
     // RFC 3261 §7.1: the version is compared without regard to case.
+    if message.version().ends_with(b" ") {
+        return Err(Refusal::of(400, "Spaces Behind The Request Line"));
+    }
     if !message.version().eq_ignore_ascii_case(b"SIP/2.0") {
         return Err(Refusal::of(505, "Version Not Supported"));
     }
@@ -43,6 +46,12 @@ pub fn check(message: &Message<'_>, limits: &Limits) -> Result<(), Refusal> {
         return Err(Refusal::of(400, "Repeated Max-Forwards"));
     }
     message.max_forwards().map_err(bad("Bad Max-Forwards"))?;
+    // RFC 3261 §10.3: the contacts of a REGISTER are read by the registrar, all or none; elsewhere they are the peer's.
+    if message.method() == Some(Method::Register) {
+        for element in message.elements(Name::Contact) {
+            ContactValue::parse(element).and_then(uri_of).map_err(bad("Bad Contact"))?;
+        }
+    }
     check_body(message, limits)
 }
 
@@ -73,6 +82,13 @@ fn check_body(message: &Message<'_>, limits: &Limits) -> Result<(), Refusal> {
         return Err(Refusal::of(513, "Message Too Large"));
     }
     Ok(())
+}
+
+fn uri_of(contact: ContactValue<'_>) -> Result<(), HeaderError> {
+    match contact {
+        ContactValue::Star => Ok(()),
+        ContactValue::Contact(contact) => contact.uri().map(drop),
+    }
 }
 
 fn bad(why: &'static str) -> impl Fn(HeaderError) -> Refusal {
@@ -109,6 +125,7 @@ mod tests {
             ("SIP/2.0\r\nVia", "SIP/7.0\r\nVia", "505 Version Not Supported"),
             ("sip:bob@b SIP", "sip:bob@b?Subject=x SIP", "400 Headers In Request-URI"),
             ("sip:bob@b SIP", "sip:bob@b  SIP", "400 Bad Request-URI"),
+            ("SIP/2.0\r\nVia", "SIP/2.0  \r\nVia", "400 Spaces Behind The Request Line"),
             ("sip:bob@b SIP", "<sip:bob@b> SIP", "400 Bad Request-URI"),
             ("sip:bob@b SIP", "soap:bob SIP", "416 Unsupported URI Scheme"),
             ("sip:bob@b SIP", "tel:+33123 SIP", "valid"),
