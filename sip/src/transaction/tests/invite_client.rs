@@ -1,5 +1,8 @@
 //! INVITE client ladders (RFC 3261 §17.1.1, RFC 6026 §7.2), and CANCEL (§9.1).
 
+use std::time::Duration;
+
+use super::super::Intervals;
 use super::ladder::{Setup, check};
 
 #[test]
@@ -192,4 +195,35 @@ fn a_lost_way_ends_an_invite_that_waits() {
          0.2   tu   failure(transport)
          0.2   gone",
     );
+}
+
+/// T1 = 20 ms, as the flow tests over sockets run it.
+#[test]
+fn other_intervals_shorten_everything_alike() {
+    let intervals = Intervals { t1: ms(20), t2: ms(160), t4: ms(200) };
+    check(
+        Setup { intervals, ..Setup::UDP },
+        "0     tu   INVITE
+         0     out  INVITE
+         0.02  out  INVITE
+         0.06  out  INVITE
+         0.14  out  INVITE
+         0.2   in   486
+         0.2   out  ACK
+         0.2   tu   486
+         1.48  gone",
+    );
+    check(
+        Setup { intervals, ..Setup::UDP },
+        "0     in   INFO
+         0     tu   request
+         0.14  out  100
+         0.2   tu   200
+         0.2   out  200
+         1.48  gone",
+    );
+}
+
+fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
 }

@@ -3,6 +3,7 @@
 mod invite_client;
 mod invite_server;
 mod ladder;
+mod pair;
 mod plain;
 mod storm;
 mod table;
