@@ -28,10 +28,11 @@ impl FromStr for ListenAddress {
                 "`{name}` is no transport; take udp, tcp, tls, ws or wss, as in `udp:0.0.0.0:5060`"
             ));
         };
-        let address = rest
-            .parse::<SocketAddr>()
-            .ok()
-            .or_else(|| parse_ip(rest).map(|ip| SocketAddr::new(ip, transport.default_port())));
+        let address = rest.parse::<SocketAddr>().ok().or_else(|| {
+            // Bare IPv6 is refused: nobody could say whether its last part is a port.
+            let ip = parse_ip(rest).filter(|ip| ip.is_ipv4() || rest.starts_with('['))?;
+            Some(SocketAddr::new(ip, transport.default_port()))
+        });
         let Some(address) = address else {
             return Err(advise(transport, rest));
         };

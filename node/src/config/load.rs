@@ -158,7 +158,8 @@ mod tests {
             ("[sip]\nidle = \"5 parsecs\"", "x.toml:2:8: "),
             ("[sip\n", "x.toml:1:5: "),
         ] {
-            let said_here = Source::of(Path::new("x.toml"), text).parse::<File>().expect_err(text).to_string();
+            let said_here =
+                Source::of(Path::new("x.toml"), text).parse::<File>().expect_err(text).to_string();
             assert!(said_here.starts_with(said), "{text:?}: {said_here}");
         }
     }

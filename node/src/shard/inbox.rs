@@ -1,7 +1,8 @@
-//! The way into a shard from other threads: a bounded queue that is emptied at one stroke, and that wakes its
+//! The way into a shard from other threads: bounded queues that are emptied at one stroke, and that wake their
 //! owner only when the owner sleeps. Octets lie in one arena, so handing a packet over allocates nothing.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,10 +13,13 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use sip::transaction::TransactionId;
 use sip::transport::{ConnectionId, Flow, Packet};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
-/// Sends into one shard. Clones send into the same.
-pub struct Inbox<P>(Arc<Shared<P>>);
+/// Sends values into one shard; the shard meets them as [`crate::Input::Posted`]. Clones send into the same.
+pub struct Inbox<P> {
+    door: Arc<Door>,
+    posts: Arc<Posts<P>>,
+}
 
 /// The queue is full: what was to be posted comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,41 +27,92 @@ pub struct Inbox<P>(Arc<Shared<P>>);
 pub struct Full<T>(pub T);
 
 impl<P> Inbox<P> {
-    /// An inbox for at most so many packets with so many octets together, and so many posts. Notices of the
-    /// transport (failures, closed connections) are bounded by the transactions and connections there are.
-    pub fn new(packets_max: usize, octets_max: usize, posts_max: usize) -> Self {
-        Self(Arc::new(Shared {
+    /// The inbox of a shard, for at most so many values that wait.
+    pub fn new(door: Arc<Door>, posts_max: usize) -> Self {
+        Self { door, posts: Arc::new(Posts { queue: Mutex::new(VecDeque::new()), posts_max }) }
+    }
+
+    /// Posts a value. Order is kept for one poster.
+    pub fn post(&self, value: P) -> Result<(), Full<P>> {
+        {
+            let mut queue = self.posts.queue.lock();
+            if queue.len() >= self.posts.posts_max {
+                return Err(Full(value));
+            }
+            queue.push_back(value);
+        }
+        self.door.wake();
+        Ok(())
+    }
+
+    /// The shard's other entrance: packets and notices.
+    pub fn door(&self) -> &Arc<Door> {
+        &self.door
+    }
+
+    /// Takes all that waits into `values`, which must be used up. The owner's side.
+    pub(crate) fn drain(&self, values: &mut VecDeque<P>) {
+        debug_assert!(values.is_empty(), "the last values have been used up");
+        values.shrink_to(KEEP_ITEMS);
+        std::mem::swap(&mut *self.posts.queue.lock(), values);
+    }
+
+    /// Prepares to sleep: true when the owner may, false when something came meanwhile. The owner's side.
+    pub(crate) fn may_sleep(&self, waker: &Waker) -> bool {
+        self.door.waker.register(waker);
+        self.door.asleep.store(true, Ordering::SeqCst);
+        let empty = self.door.ring.lock().items.is_empty() && self.posts.queue.lock().is_empty();
+        if !empty {
+            self.door.asleep.store(false, Ordering::SeqCst);
+        }
+        empty
+    }
+}
+
+impl<P> Clone for Inbox<P> {
+    fn clone(&self) -> Self {
+        Self { door: Arc::clone(&self.door), posts: Arc::clone(&self.posts) }
+    }
+}
+
+impl<P> fmt::Debug for Inbox<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("posts_max", &self.posts.posts_max).finish_non_exhaustive()
+    }
+}
+
+/// Packets and notices on their way into one shard, whatever its core is.
+pub struct Door {
+    ring: Mutex<Batch>,
+    packets_max: usize,
+    octets_max: usize,
+    asleep: AtomicBool,
+    waker: AtomicWaker,
+    waiting: AtomicUsize,
+    space: Notify,
+}
+
+impl Door {
+    /// A door for at most so many packets that wait, with so many octets together. Notices of the transport
+    /// (failures, closed connections) are bounded by the transactions and connections there are.
+    pub fn new(packets_max: usize, octets_max: usize) -> Arc<Self> {
+        Arc::new(Self {
             ring: Mutex::new(Batch::default()),
             packets_max,
             octets_max,
-            posts_max,
             asleep: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             waiting: AtomicUsize::new(0),
             space: Notify::new(),
-        }))
-    }
-
-    /// Posts a value; the shard meets it as [`crate::Input::Posted`]. Order is kept for one poster.
-    pub fn post(&self, value: P) -> Result<(), Full<P>> {
-        {
-            let mut ring = self.0.ring.lock();
-            if ring.posts >= self.0.posts_max {
-                return Err(Full(value));
-            }
-            ring.posts += 1;
-            ring.items.push_back(Item::Posted(value));
-        }
-        self.wake();
-        Ok(())
+        })
     }
 
     /// Hands a packet over; its octets are copied.
     pub fn hand_over(&self, packet: &Packet<'_>) -> Result<(), Full<()>> {
         {
-            let mut ring = self.0.ring.lock();
-            let room = ring.octets.len() + packet.octets.len() <= self.0.octets_max;
-            if ring.packets >= self.0.packets_max || !(room || ring.octets.is_empty()) {
+            let mut ring = self.ring.lock();
+            let room = ring.octets.is_empty() || ring.octets.len() + packet.octets.len() <= self.octets_max;
+            if ring.packets >= self.packets_max || !room {
                 return Err(Full(()));
             }
             let start = ring.octets.len();
@@ -75,9 +130,9 @@ impl<P> Inbox<P> {
         if self.hand_over(packet).is_ok() {
             return;
         }
-        let _waiting = Waiting::new(&self.0.waiting);
+        let _waiting = Waiting::new(&self.waiting);
         loop {
-            let space = self.0.space.notified();
+            let space = self.space.notified();
             tokio::pin!(space);
             space.as_mut().enable();
             if self.hand_over(packet).is_ok() {
@@ -89,116 +144,75 @@ impl<P> Inbox<P> {
 
     /// Says that what a transaction sent did not go.
     pub(crate) fn failed(&self, transaction: TransactionId, why: &'static str) {
-        self.0.ring.lock().items.push_back(Item::Failed { transaction, why });
-        self.wake();
+        self.notice(Item::Failed { transaction, why });
     }
 
-    /// Says that a connection is gone.
-    pub(crate) fn closed(&self, connection: ConnectionId) {
-        self.0.ring.lock().items.push_back(Item::Closed(connection));
-        self.wake();
-    }
-
-    /// Asks the shard to end its thread after what stands in the queue.
-    pub(crate) fn stop(&self) {
-        self.0.ring.lock().items.push_back(Item::Stop);
-        self.wake();
-    }
-
-    /// Asks the shard to answer whether its core is quiet.
-    pub(crate) fn ask_quiet(&self, answer: tokio::sync::oneshot::Sender<bool>) {
-        self.0.ring.lock().items.push_back(Item::Quiet(answer));
+    /// Takes a notice, whatever the fill.
+    pub(crate) fn notice(&self, item: Item) {
+        self.ring.lock().items.push_back(item);
         self.wake();
     }
 
     fn wake(&self) {
-        if self.0.asleep.swap(false, Ordering::SeqCst) {
-            self.0.waker.wake();
+        // Whoever queues does so before it looks here; the owner says that it sleeps before it looks at the queues.
+        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+            self.waker.wake();
         }
     }
 
     /// Takes all that is queued into `batch`, which must be used up. The owner's side.
-    pub(crate) fn drain(&self, batch: &mut Batch<P>) {
+    pub(crate) fn drain(&self, batch: &mut Batch) {
         debug_assert!(batch.items.is_empty(), "the last batch has been used up");
         batch.reuse();
-        std::mem::swap(&mut *self.0.ring.lock(), batch);
-        if self.0.waiting.load(Ordering::SeqCst) > 0 {
-            self.0.space.notify_waiters();
+        std::mem::swap(&mut *self.ring.lock(), batch);
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            self.space.notify_waiters();
         }
     }
 
-    /// Prepares to sleep: true when the owner may, false when something came meanwhile. The owner's side.
-    pub(crate) fn may_sleep(&self, waker: &Waker) -> bool {
-        self.0.waker.register(waker);
-        self.0.asleep.store(true, Ordering::SeqCst);
-        let empty = self.0.ring.lock().items.is_empty();
-        if !empty {
-            self.0.asleep.store(false, Ordering::SeqCst);
-        }
-        empty
-    }
-
-    /// Says that the owner is awake, so that posters spare the wake-up. The owner's side.
-    pub(crate) fn awake(&self) {
-        self.0.asleep.store(false, Ordering::SeqCst);
+    /// Says that the owner is awake, so that others spare the wake-up. The owner's side.
+    pub(crate) fn is_awake(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
     }
 }
 
-impl<P> Clone for Inbox<P> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<P> std::fmt::Debug for Inbox<P> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inbox").field("packets_max", &self.0.packets_max).finish_non_exhaustive()
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door").field("packets_max", &self.packets_max).finish_non_exhaustive()
     }
 }
 
 /// What was queued between two drains.
-pub(crate) struct Batch<P> {
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
     pub(crate) octets: Vec<u8>,
-    pub(crate) items: VecDeque<Item<P>>,
+    pub(crate) items: VecDeque<Item>,
     packets: usize,
-    posts: usize,
 }
 
-/// One thing in the queue. A packet's octets lie in the arena of its batch.
-pub(crate) enum Item<P> {
-    Packet { range: Range<usize>, flow: Flow, arrived: Instant },
-    Posted(P),
-    Failed { transaction: TransactionId, why: &'static str },
-    Closed(ConnectionId),
-    Quiet(tokio::sync::oneshot::Sender<bool>),
-    Stop,
-}
-
-impl<P> Batch<P> {
+impl Batch {
     fn reuse(&mut self) {
         self.octets.clear();
         self.octets.shrink_to(KEEP_OCTETS);
         self.items.shrink_to(KEEP_ITEMS);
         self.packets = 0;
-        self.posts = 0;
     }
 }
 
-impl<P> Default for Batch<P> {
-    fn default() -> Self {
-        Self { octets: Vec::new(), items: VecDeque::new(), packets: 0, posts: 0 }
-    }
+/// One thing in the queue. A packet's octets lie in the arena of its batch.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Packet { range: Range<usize>, flow: Flow, arrived: Instant },
+    Failed { transaction: TransactionId, why: &'static str },
+    Closed(ConnectionId),
+    Unreachable { remote: std::net::SocketAddr, why: &'static str },
+    Quiet(oneshot::Sender<bool>),
+    Stop,
 }
 
-struct Shared<P> {
-    ring: Mutex<Batch<P>>,
-    packets_max: usize,
-    octets_max: usize,
+struct Posts<P> {
+    queue: Mutex<VecDeque<P>>,
     posts_max: usize,
-    asleep: AtomicBool,
-    waker: AtomicWaker,
-    waiting: AtomicUsize,
-    space: Notify,
 }
 
 /// Counts those who wait for room, so that a drain notifies only when somebody does.

@@ -1,16 +1,26 @@
 //! A shard: one thread that owns a [`Core`] and drives it in turns. What it owns, nobody else touches: no locks.
 //!
 //! A message goes to the shard of a keyed hash of its Call-ID ([`Spread`]), wherever it arrived; it is handed over
-//! through the owner's bounded [`Inbox`].
+//! through the owner's bounded [`Door`]. Answers of services come by its [`Inbox`].
 
 use std::time::Instant;
 
 use sip::transaction::TransactionId;
 use sip::transport::{ConnectionId, Outbox, Packet};
 
+mod config;
+mod counters;
 mod inbox;
+mod quarantine;
+mod run;
+mod spread;
+mod start;
 
-pub use inbox::{Full, Inbox};
+pub use config::Config;
+pub use counters::{Count, Counters};
+pub use inbox::{Door, Full, Inbox};
+pub use spread::Spread;
+pub use start::{Place, Shards, StartError, start};
 
 /// Decisions without I/O: what a shard drives. It is made on the thread that starts the shards and moved into its
 /// own; all that it sends goes into the outbox, in the order in which it must reach the wire.
@@ -53,3 +63,6 @@ pub enum Input<'a, P> {
     /// The deadline has come.
     Tick,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Starts the shards of a process and keeps what the rest of it needs: inboxes, counters, the listener table.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use super::inbox::Item;
+use super::quarantine::Quarantine;
+use super::run::{Rooms, Shard};
+use super::{Config, Core, Counters, Door, Inbox, Spread};
+use crate::clock;
+use crate::listen::{self, BindError, Bound, Listeners, UdpPort};
+
+/// What a core is told about its place when it is made.
+#[derive(Debug)]
+pub struct Place<P> {
+    /// The number of its shard, from 0.
+    pub shard: u16,
+    /// Which Call-ID belongs to which shard.
+    pub spread: Spread,
+    /// The inboxes of all shards; its own is `inboxes[shard]`.
+    pub inboxes: Arc<[Inbox<P>]>,
+    /// The listeners as they were bound.
+    pub listeners: Arc<Listeners>,
+    /// A seed for whatever the core draws.
+    pub seed: [u64; 2],
+}
+
+impl<P> Place<P> {
+    /// The way into this core.
+    pub fn inbox(&self) -> &Inbox<P> {
+        &self.inboxes[usize::from(self.shard)]
+    }
+}
+
+/// Why the shards could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port could not be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A thread or its runtime could not be made.
+    #[error("cannot start a shard: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// The shards of this process.
+#[derive(Debug)]
+pub struct Shards<P> {
+    inboxes: Arc<[Inbox<P>]>,
+    spread: Spread,
+    counters: Vec<Arc<Counters>>,
+    listeners: Arc<Listeners>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Binds every listener and starts the shards, each with the core that `make` gives for its place.
+pub fn start<C: Core>(
+    config: &Config,
+    sockets: &listen::Config,
+    mut make: impl FnMut(Place<C::Posted>) -> C,
+) -> Result<Shards<C::Posted>, StartError> {
+    let count = config.count();
+    let Bound { listeners, udp, streams: _ } = listen::bind(sockets, count)?;
+    let spread = Spread::new(count, clock::seed());
+    let inboxes: Arc<[Inbox<C::Posted>]> = (0..count)
+        .map(|_| {
+            let door = Door::new(config.queue_packets_max, config.queue_octets_max.bytes());
+            Inbox::new(door, config.queue_answers_max)
+        })
+        .collect();
+    let doors: Arc<[Arc<Door>]> = inboxes.iter().map(|inbox| Arc::clone(inbox.door())).collect();
+    let mut shards = Shards {
+        inboxes: Arc::clone(&inboxes),
+        spread,
+        counters: Vec::new(),
+        listeners: Arc::clone(&listeners),
+        threads: Vec::new(),
+    };
+    let mut sockets_of: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
+    for (listener, sockets) in udp {
+        for (shard, socket) in sockets.into_iter().enumerate() {
+            sockets_of[shard].push((listener, socket));
+        }
+    }
+    for (number, sockets) in (0..count).zip(sockets_of) {
+        let place = Place {
+            shard: number,
+            spread,
+            inboxes: Arc::clone(&inboxes),
+            listeners: Arc::clone(&listeners),
+            seed: clock::seed(),
+        };
+        let core = make(place);
+        let counters = Arc::new(Counters::default());
+        shards.counters.push(Arc::clone(&counters));
+        let inbox = inboxes[usize::from(number)].clone();
+        let (doors, listeners) = (Arc::clone(&doors), Arc::clone(&listeners));
+        let quarantine = Quarantine::new(config.quarantine_max);
+        let with = move |ports| Shard {
+            core,
+            number,
+            spread,
+            doors,
+            inbox,
+            ports,
+            listeners,
+            counters,
+            quarantine,
+            rooms: Rooms::new(),
+        };
+        shards.threads.push(spawn(number, sockets, with)?);
+    }
+    Ok(shards)
+}
+
+fn spawn<C: Core>(
+    number: u16,
+    sockets: Vec<(sip::transport::ListenerId, std::net::UdpSocket)>,
+    with: impl FnOnce(Vec<UdpPort>) -> Shard<C> + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ports = {
+        let _inside = runtime.enter();
+        let ports: io::Result<Vec<_>> =
+            sockets.into_iter().map(|(listener, socket)| UdpPort::new(listener, socket)).collect();
+        ports?
+    };
+    std::thread::Builder::new()
+        .name(format!("sip-{number}"))
+        .spawn(move || runtime.block_on(async move { with(ports).run().await }))
+}
+
+impl<P: Send + 'static> Shards<P> {
+    /// The inboxes, one for each shard.
+    pub fn inboxes(&self) -> &Arc<[Inbox<P>]> {
+        &self.inboxes
+    }
+
+    /// The inbox of the shard that owns a Call-ID.
+    pub fn inbox_of(&self, call_id: &[u8]) -> &Inbox<P> {
+        &self.inboxes[usize::from(self.spread.shard_of(call_id))]
+    }
+
+    /// The counters, one set for each shard.
+    pub fn counters(&self) -> &[Arc<Counters>] {
+        &self.counters
+    }
+
+    /// The listeners as they were bound.
+    pub fn listeners(&self) -> &Arc<Listeners> {
+        &self.listeners
+    }
+
+    /// Asks every core whether it is quiet.
+    pub async fn is_quiet(&self) -> bool {
+        for inbox in self.inboxes.iter() {
+            let (answer, answered) = oneshot::channel();
+            inbox.door().notice(Item::Quiet(answer));
+            // A shard that has ended is quiet.
+            if !answered.await.unwrap_or(true) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Ends the threads after what stands in their queues, and waits for them. It blocks; not for a runtime thread.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        for inbox in self.inboxes.iter() {
+            inbox.door().notice(Item::Stop);
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
