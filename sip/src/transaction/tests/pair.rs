@@ -125,7 +125,7 @@ impl World {
 
     /// Every third call is an INVITE that the caller cancels, every third one that it does not.
     fn begin(&mut self, call: u32) {
-        let method = if call % 3 == 0 { "INFO" } else { "INVITE" };
+        let method = if call.is_multiple_of(3) { "INFO" } else { "INVITE" };
         let octets = format!(
             "{method} sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{call}\r\nFrom: <sip:a@a>;tag=1\r\n\
              To: <sip:b@b>\r\nCall-ID: {call}\r\nCSeq: 1 {method}\r\n\r\n"
