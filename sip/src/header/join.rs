@@ -2,7 +2,7 @@
 
 use super::HeaderError;
 use super::param::Params;
-use super::replaces::dialog;
+use super::replaces::{Named, named};
 use crate::name::Name;
 
 /// A dialog, as its owner sees it.
@@ -21,7 +21,7 @@ pub struct Join<'a> {
 impl<'a> Join<'a> {
     /// Reads a value.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        let (call_id, to_tag, from_tag, params) = dialog(Name::Join, value)?;
+        let Named { call_id, to_tag, from_tag, params } = named(Name::Join, value)?;
         Ok(Self { call_id, to_tag, from_tag, params })
     }
 

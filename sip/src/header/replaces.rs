@@ -22,7 +22,7 @@ pub struct Replaces<'a> {
 impl<'a> Replaces<'a> {
     /// Reads a value. One from the headers of a Refer-To URI must be unescaped before ([`crate::uri::unescape`]).
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        let (call_id, to_tag, from_tag, params) = dialog(Name::Replaces, value)?;
+        let Named { call_id, to_tag, from_tag, params } = named(Name::Replaces, value)?;
         let early_only = params.find(b"early-only").is_some();
         Ok(Self { call_id, to_tag, from_tag, early_only, params })
     }
@@ -34,8 +34,16 @@ impl<'a> Replaces<'a> {
     }
 }
 
+/// What names a dialog in this header and in Join.
+pub(super) struct Named<'a> {
+    pub(super) call_id: &'a [u8],
+    pub(super) to_tag: &'a [u8],
+    pub(super) from_tag: &'a [u8],
+    pub(super) params: Params<'a>,
+}
+
 /// A Call-ID and both tags, each of which must be there once.
-pub(super) fn dialog(name: Name, value: &[u8]) -> Result<(&[u8], &[u8], &[u8], Params<'_>), HeaderError> {
+pub(super) fn named(name: Name, value: &[u8]) -> Result<Named<'_>, HeaderError> {
     let mut scanner = Scanner::new(name, value);
     let call_id = scanner.run(|octet| octet.is_ascii_graphic() && octet != b';' && octet != b',');
     if call_id.is_empty() {
@@ -47,5 +55,6 @@ pub(super) fn dialog(name: Name, value: &[u8]) -> Result<(&[u8], &[u8], &[u8], P
         let once = params.iter().filter(|param| param.is(name)).count() == 1;
         params.raw(name).filter(|_| once).ok_or(scanner.error_at(at, expected))
     };
-    Ok((call_id, tag(b"to-tag", "one to-tag")?, tag(b"from-tag", "one from-tag")?, params))
+    let (to_tag, from_tag) = (tag(b"to-tag", "one to-tag")?, tag(b"from-tag", "one from-tag")?);
+    Ok(Named { call_id, to_tag, from_tag, params })
 }

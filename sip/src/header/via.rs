@@ -25,6 +25,7 @@ pub struct Via<'a> {
     pub params: Params<'a>,
     branch: Option<&'a [u8]>,
     received: Option<&'a [u8]>,
+    #[allow(clippy::option_option, reason = "not there, asked for and answered are three things")]
     rport: Option<Option<u16>>,
 }
 

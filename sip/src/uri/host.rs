@@ -147,7 +147,7 @@ fn v6(text: &[u8], at: usize) -> Result<Ipv6Addr, UriError> {
     whole[before.len()..].copy_from_slice(b"::");
     let high: Ipv6Addr = str::from_utf8(whole).ok().and_then(|text| text.parse().ok()).ok_or(wrong)?;
     match high.to_bits() {
-        high if high & 0xffff_ffff_ffff == 0 => Ok(Ipv6Addr::from_bits(high | u128::from(v4.to_bits()))),
+        high if high.trailing_zeros() >= 48 => Ok(Ipv6Addr::from_bits(high | u128::from(v4.to_bits()))),
         _ => Err(wrong),
     }
 }

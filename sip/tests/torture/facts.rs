@@ -184,7 +184,7 @@ fn a_stream_holds_both_requests_of_dblreq() {
         assert_eq!(message.method(), Some(method));
     }
     with("dblreq", |message| {
-        assert_eq!((message.method(), message.body()), (Some(Method::Register), &b""[..]))
+        assert_eq!((message.method(), message.body()), (Some(Method::Register), &b""[..]));
     });
 }
 
