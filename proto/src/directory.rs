@@ -1,6 +1,13 @@
 //! Who exists here: credentials for digest, and users by name or extension.
 
+mod client;
+mod server;
+mod wire;
+
 use std::sync::Arc;
+
+pub use client::DirectoryClient;
+pub use server::DirectoryServer;
 
 use crate::asked::{Asked, Reply, ServiceError};
 

@@ -17,7 +17,12 @@
 
 pub mod asked;
 pub mod directory;
+mod failure;
+#[cfg(test)]
+mod loopback;
+mod pipeline;
 pub mod registrar;
+mod serve;
 pub mod wire;
 
 pub use asked::{Asked, Awaited, Reply, ServiceError, Sink, Ticket, awaited};
@@ -25,7 +30,9 @@ pub use directory::{
     AddUser, Directory, Find, Found, Ha1, Identified, Identify, ListUsers, ListedUser, NewSecret, User,
     UserPage,
 };
+pub use pipeline::{ClientCounters, ClientLimits};
 pub use registrar::{
     Action, Binding, BindingPage, Bindings, ContactUpdate, Fault, ListBindings, Listed, Locate, Located,
     Location, Path, Register, Registered, RemoveBindings,
 };
+pub use serve::ServerLimits;

@@ -2,11 +2,16 @@
 
 mod binding;
 mod changes;
+mod client;
+mod server;
+mod wire;
 
 use std::sync::Arc;
 
 pub use binding::{Binding, Bindings, Path};
 pub use changes::{Change, Changes, Lost, Watch};
+pub use client::{Follower, RegistrarClient};
+pub use server::RegistrarServer;
 
 use crate::asked::{Asked, Reply, ServiceError};
 
@@ -227,3 +232,6 @@ pub struct RemoveBindings<'a> {
     /// The URI of one contact, as it is listed; `None` for all.
     pub uri: Option<&'a str>,
 }
+
+#[cfg(test)]
+mod tests;

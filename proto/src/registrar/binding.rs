@@ -220,7 +220,7 @@ impl<'a> Iterator for Iter<'a> {
         let updated_ms = u64::from_le_bytes(array(octets)?);
         let cseq = u32::from_le_bytes(array(octets)?);
         let kept = Binding::read_kept(octets)?;
-        Some(Binding { expires_in_s, updated_ms, cseq, ..kept })
+        Some(Binding { expires_in_s, cseq, updated_ms, ..kept })
     }
 }
 
