@@ -36,6 +36,8 @@ mod response_context;
 mod route_headers;
 mod steps;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod text;
 mod timer_c;
 

@@ -37,8 +37,8 @@ impl ResponseContext {
             } else if foreign_allowed && uri.as_sip().is_some() {
                 let rank = self.branches[place].target.rank;
                 let address = plain(&uri);
-                self.add_target(means, Target { rank, q: contact.q.unwrap_or(1000), ..Target::by_uri(&address) });
-                taken = true;
+                let q = contact.q.unwrap_or(1000);
+                taken |= self.add_target(means, Target { rank, q, ..Target::by_uri(&address) });
             }
         }
         if !users.is_empty() {

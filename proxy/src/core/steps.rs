@@ -140,18 +140,20 @@ impl ResponseContext {
         self.begin_when_settled(means, turn);
     }
 
-    /// Adds a target that is not there yet (RFC 3261 §16.5: a URI is in the set at most once).
-    pub fn add_target(&mut self, means: &mut Means, target: Target) {
+    /// Adds a target that is not there yet (RFC 3261 §16.5: a URI is in the set at most once); false when it is, or
+    /// when there are too many.
+    pub fn add_target(&mut self, means: &mut Means, target: Target) -> bool {
         let same = |known: &Target| known.uri == target.uri && known.flow == target.flow;
         if self.waiting.iter().any(same) || self.branches.iter().any(|branch| same(&branch.target)) {
-            return;
+            return false;
         }
         if self.targets >= means.settings.config.targets_max {
             means.counters.targets_left_out += 1;
-            return;
+            return false;
         }
         self.targets += 1;
         self.waiting.push_back(target);
+        true
     }
 
     fn begin_when_settled(&mut self, means: &mut Means, turn: &mut Turn<'_>) {

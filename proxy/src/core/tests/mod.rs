@@ -1,0 +1,13 @@
+//! The edge in a small world: phones as scripts, services as tables, virtual time. A flow is a ladder in text: the
+//! millisecond, who, `>` for what he sends and `<` for what he gets. After each, the tables must be empty.
+
+mod admission;
+mod calls;
+mod cancel;
+mod dialogs;
+mod forking;
+mod phone;
+mod plan;
+mod registration;
+mod services;
+mod world;

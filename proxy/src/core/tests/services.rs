@@ -1,0 +1,179 @@
+//! Registrar and directory as tables, with answers now, later or never.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use proto::{
+    Action, Binding, Bindings, Found, Identified, Locate, Located, Register, Registered, ServiceError, Ticket,
+};
+use sip::auth::Ha1Set;
+use sip::transport::{NextHop, Outbox, Transport};
+
+use crate::core::effect::{Answer, Effect, Out};
+
+/// When a service answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// In the same turn.
+    Now,
+    /// When the world lets it.
+    Held,
+    /// That it cannot.
+    Broken,
+}
+
+/// One binding as it was registered.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub uri: String,
+    pub q: u16,
+    pub path: Vec<String>,
+    pub flow: Vec<u8>,
+    pub instance: String,
+    pub reg_id: u32,
+    pub expires: u32,
+}
+
+/// The services, and what the edge has put out.
+pub struct Services {
+    pub pace: Pace,
+    pub users: BTreeMap<String, (Arc<proto::User>, String)>,
+    pub bindings: BTreeMap<String, Vec<Kept>>,
+    pub hosts: BTreeMap<String, Vec<NextHop>>,
+    pub answers: VecDeque<(Ticket, Answer)>,
+    pub asked: Vec<String>,
+    pub wire: Outbox,
+}
+
+impl Services {
+    pub fn new() -> Self {
+        let mut users = BTreeMap::new();
+        for (name, extension) in [("alice", "6001"), ("bob", "6002"), ("martin", "6003")] {
+            let user = Arc::new(proto::User {
+                name: name.into(),
+                extension: Some(extension.into()),
+                aor: format!("{name}@carillon.local"),
+                display_name: String::new(),
+            });
+            users.insert(name.to_owned(), (user, format!("secret-of-{name}")));
+        }
+        Self {
+            pace: Pace::Now,
+            users,
+            bindings: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            answers: VecDeque::new(),
+            asked: Vec::new(),
+            wire: Outbox::default(),
+        }
+    }
+
+    fn user(&self, name: &str) -> Option<&(Arc<proto::User>, String)> {
+        self.users.values().find(|(user, _)| user.name == name || user.extension.as_deref() == Some(name))
+    }
+
+    fn register(&mut self, ask: &Register<'_>) -> Registered {
+        let kept = self.bindings.entry(ask.aor.to_owned()).or_default();
+        match ask.action {
+            Action::Fetch => {}
+            Action::RemoveAll => kept.clear(),
+            Action::Update(updates) => {
+                for update in updates {
+                    let expires = update.expires.unwrap_or(3600);
+                    if (1..60).contains(&expires) {
+                        return Registered::IntervalTooBrief { min_expires_s: 60 };
+                    }
+                    let outbound = update.reg_id != 0;
+                    kept.retain(|kept| match outbound {
+                        true => (kept.instance.as_str(), kept.reg_id) != (update.instance, update.reg_id),
+                        false => kept.uri != update.uri,
+                    });
+                    if expires > 0 {
+                        kept.push(Kept {
+                            uri: update.uri.to_owned(),
+                            q: update.q,
+                            path: ask.path.iter().map(|path| (*path).to_owned()).collect(),
+                            flow: ask.flow.to_vec(),
+                            instance: update.instance.to_owned(),
+                            reg_id: update.reg_id,
+                            expires,
+                        });
+                    }
+                }
+            }
+        }
+        Registered::Accepted { bindings: self.bindings_of(ask.aor) }
+    }
+
+    fn bindings_of(&self, aor: &str) -> Bindings {
+        let mut bindings = Bindings::default();
+        for kept in self.bindings.get(aor).into_iter().flatten() {
+            let path: Vec<&str> = kept.path.iter().map(String::as_str).collect();
+            bindings.push(&Binding {
+                uri: &kept.uri,
+                q: kept.q,
+                expires_in_s: kept.expires,
+                path: path.as_slice().into(),
+                flow: &kept.flow,
+                instance: &kept.instance,
+                reg_id: kept.reg_id,
+                ..Binding::default()
+            });
+        }
+        bindings
+    }
+
+    fn answer(&mut self, effect: &Effect<'_>) -> Answer {
+        let broken = self.pace == Pace::Broken;
+        let error = || ServiceError::Unavailable("the test says so".into());
+        match effect {
+            Effect::Credentials(ask) => {
+                self.asked.push(format!("credentials {}", ask.username));
+                let found = self.users.get(ask.username).map(|(user, password)| {
+                    let set = Ha1Set::of(ask.username, ask.realm, password);
+                    let ha1 = proto::Ha1 { md5: set.md5, sha256: set.sha256, sha512_256: set.sha512_256 };
+                    Identified::Known { user: Arc::clone(user), ha1 }
+                });
+                let found = found.unwrap_or(Identified::Unknown { nearest: Some("alice".into()) });
+                Answer::Identified(if broken { Err(error()) } else { Ok(found) })
+            }
+            Effect::Find(ask) => {
+                self.asked.push(format!("find {}", ask.name_or_extension));
+                let found = self.user(ask.name_or_extension).map(|(user, _)| Found::User(Arc::clone(user)));
+                let found = found.unwrap_or(Found::Nobody { nearest: None });
+                Answer::Found(if broken { Err(error()) } else { Ok(found) })
+            }
+            Effect::Register(ask) => {
+                self.asked.push(format!("register {}", ask.aor));
+                Answer::Registered(if broken { Err(error()) } else { Ok(self.register(ask)) })
+            }
+            Effect::Locate(Locate { aor, .. }) => {
+                self.asked.push(format!("locate {aor}"));
+                let located = Located { bindings: self.bindings_of(aor), stale: false };
+                Answer::Located(if broken { Err(error()) } else { Ok(located) })
+            }
+            Effect::Resolve(ask) => {
+                self.asked.push(format!("resolve {}", ask.host));
+                let hops = self.hosts.get(ask.host).cloned();
+                Answer::Resolved(hops.ok_or_else(error))
+            }
+        }
+    }
+}
+
+impl Out for Services {
+    fn wire(&mut self) -> &mut Outbox {
+        &mut self.wire
+    }
+
+    fn ask(&mut self, ticket: Ticket, effect: Effect<'_>) {
+        let answer = self.answer(&effect);
+        self.answers.push_back((ticket, answer));
+    }
+}
+
+/// A hop by UDP to an address in text.
+pub fn hop(remote: &str) -> NextHop {
+    let remote = remote.parse().expect("an address");
+    NextHop::Address { transport: Transport::Udp, remote, host: None, listener: None }
+}
