@@ -1,0 +1,186 @@
+//! The whole configuration: a struct of the rooms' parts, read from one file and checked before a port is bound.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use node::config::{ListenAddress, Problem, Report, Source};
+use proxy::ProxyConfig;
+use proxy::config::plan::{DialConfig, GroupConfig, RouteConfig};
+use proxy::core::plan::{Plan, PlanError};
+use registrar::{UserConfig, Users};
+use serde::Deserialize;
+use toml::Spanned;
+
+/// One file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where SIP is spoken.
+    pub sip: node::listen::Config,
+    /// The threads that handle it.
+    pub shard: node::shard::Config,
+    /// Metrics and health.
+    pub http: Http,
+    /// What is logged, and how.
+    pub log: Log,
+    /// The edge.
+    pub proxy: ProxyConfig,
+    /// Timers of the transactions.
+    pub timers: Timers,
+    /// Registrations.
+    pub registrar: registrar::Config,
+    /// What all rules share.
+    pub dial: DialConfig,
+    /// Users.
+    pub user: Vec<Spanned<UserConfig>>,
+    /// Rules.
+    pub route: Vec<Spanned<RouteConfig>>,
+    /// Groups of users.
+    pub group: Vec<Spanned<GroupConfig>>,
+}
+
+/// `[http]`: for Prometheus and for Kubernetes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where `/metrics`, `/healthz` and `/readyz` are. Default: nowhere. It asks for no password, so it belongs on
+    /// loopback or on a network of your own.
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or per room: `info,proxy=debug`. Default `info`.
+    pub level: Option<String>,
+    /// Lines as JSON. Default no.
+    pub json: bool,
+}
+
+/// `[timers]`: RFC 3261 §17.1.1.1 and Table 4.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timers {
+    /// An estimate of the round trip. Default 500 ms. Below the real one each request is sent several times.
+    pub t1: node::config::Duration,
+    /// The longest wait between repeats. Default 4 s.
+    pub t2: node::config::Duration,
+    /// How long a message may stay in the network. Default 5 s.
+    pub t4: node::config::Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        let usual = sip::transaction::Intervals::default();
+        Self { t1: usual.t1.into(), t2: usual.t2.into(), t4: usual.t4.into() }
+    }
+}
+
+/// A configuration that was found good, with what was made of it.
+#[derive(Debug)]
+pub struct Checked {
+    /// The values.
+    pub config: Config,
+    /// The users of the file, hashed.
+    pub users: Users,
+    /// The dial plan.
+    pub plan: Arc<Plan>,
+    /// What works and is probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a file whole; an error names every mistake that could be found.
+pub fn load(source: &Source, listen: &[String]) -> Result<Checked, Report> {
+    let mut config: Config = source.parse()?;
+    if !listen.is_empty() {
+        config.sip.listen = listen.iter().map(|text| listener(text)).collect::<Result<_, _>>()?;
+    }
+    let mut problems = Vec::new();
+    check_values(&config, source.path(), &mut problems);
+    let users = users(&config, source).map_err(|problem| problems.push(problem)).ok();
+    let names = config.user.iter().flat_map(|user| {
+        let user = user.get_ref();
+        [Some(user.name.as_str()), user.extension.as_deref()].into_iter().flatten()
+    });
+    let names: Vec<&str> = names.collect();
+    let shown = |error: PlanError| source.problem(error.at, error.what);
+    let plan = Plan::build(&config.dial, &config.route, &config.group, &names);
+    match (users, plan) {
+        (Some(users), Ok((plan, warnings))) if problems.is_empty() => {
+            let warnings = warnings.into_iter().map(shown).collect();
+            Ok(Checked { users, plan: Arc::new(plan), warnings, config })
+        }
+        (_, plan) => {
+            problems.extend(plan.err().into_iter().flatten().map(shown));
+            Err(Report(problems))
+        }
+    }
+}
+
+fn listener(text: &str) -> Result<node::listen::Listen, Report> {
+    let read = text.parse::<ListenAddress>();
+    let whole = |what| Report::from(Problem { path: "--listen".into(), at: None, what });
+    read.map(|address| node::listen::Listen { address, advertise: None, local_networks: Vec::new() })
+        .map_err(whole)
+}
+
+fn users(config: &Config, source: &Source) -> Result<Users, Problem> {
+    let plain: Vec<UserConfig> = config.user.iter().map(|user| user.get_ref().clone()).collect();
+    Users::load(&plain, &config.proxy.domain, config.proxy.realm(), source.folder()).map_err(|why| {
+        // Of two users with one name the second is the one that is wrong.
+        let named = config.user.iter().rev().find(|user| user.get_ref().name == why.user);
+        let what = why.to_string();
+        match named {
+            Some(user) => source.problem(user.span(), what),
+            None => Problem { path: source.path().to_owned(), at: None, what },
+        }
+    })
+}
+
+fn check_values(config: &Config, path: &Path, problems: &mut Vec<Problem>) {
+    let mut wrong = |what: String| problems.push(Problem { path: path.to_owned(), at: None, what });
+    if config.sip.listen.is_empty() {
+        wrong("[sip] listen is empty, so nobody could call; write listen = [\"udp:0.0.0.0:5060\"]".into());
+    }
+    if let Err(what) = config.registrar.terms() {
+        wrong(format!("[registrar] {what}"));
+    }
+    if config.timers.t1.is_zero() || config.timers.t2 < config.timers.t1 {
+        wrong("[timers] t1 is above zero, and t2 is not below t1".into());
+    }
+    for name in &config.proxy.algorithms {
+        if sip::auth::Algorithm::parse(name.as_bytes()).is_none_or(|algorithm| algorithm.session) {
+            wrong(format!(
+                "[proxy] algorithms: no algorithm {name:?}; write some of \"SHA-256\", \"SHA-512-256\", \"MD5\""
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_are_good() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples");
+        for name in ["company.toml", "dialplan.toml"] {
+            let source = Source::read(&folder.join(name)).expect("it is there");
+            let checked = load(&source, &[]).unwrap_or_else(|report| panic!("{report}"));
+            assert_eq!(checked.warnings, [], "{name}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_line() {
+        let text = "[sip]\nlisten = []\n[[user]]\nname = \"a\"\npassword = \"x\"\n[[user]]\nname = \"a\"\npassword = \"y\"\n\
+                    [[route]]\nprefix = \"00\"\nsteps = []\n";
+        let said = load(&Source::of(Path::new("x.toml"), text), &[]).expect_err("three mistakes").to_string();
+        for part in
+            ["listen is empty", "x.toml:6:1: user a", "x.toml:9:1: route \"prefix 00\": it has no steps"]
+        {
+            assert!(said.contains(part), "{part:?} in {said}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Reading the configuration again: a wrong one is refused whole, and the running one stays.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use node::Inbox;
+use node::config::Source;
+use parking_lot::Mutex;
+use proxy::core::plan::Plan;
+use proxy::{Command, Posted, Settings};
+use registrar::UserDirectory;
+
+use crate::config::{self, Checked};
+
+/// What a new configuration is given to.
+pub struct Reload {
+    /// The file; `None` for the built-in example, which does not change.
+    pub file: Option<PathBuf>,
+    /// `--listen`, which stands above the file.
+    pub listen: Vec<String>,
+    /// The users of the file.
+    pub directory: Arc<UserDirectory>,
+    /// The dial plan, for tools.
+    pub plan: Arc<ArcSwap<Plan>>,
+    /// The ways into the shards.
+    pub inboxes: Arc<[Inbox<Posted>]>,
+    /// What the shards were made with; the number of the shard is put in for each.
+    pub settings: Mutex<Settings>,
+}
+
+impl Reload {
+    /// Reads the file now. The answer is for people; an error changes nothing.
+    pub fn now(&self) -> Result<String, String> {
+        let Some(file) = &self.file else {
+            return Err("this exchange runs without a file; start one with carillon --config FILE".into());
+        };
+        let checked = Source::read(file).and_then(|source| config::load(&source, &self.listen));
+        let checked = checked.map_err(|report| format!("{report}\nnothing is changed"))?;
+        let said = format!(
+            "{} is read: {} users, {} routes. Listeners, limits of tables, the domain and the realm change with a restart.",
+            file.display(),
+            checked.users.len(),
+            checked.config.route.len()
+        );
+        self.take(checked);
+        Ok(said)
+    }
+
+    fn take(&self, checked: Checked) {
+        for warning in &checked.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.directory.replace(checked.users);
+        self.plan.store(Arc::clone(&checked.plan));
+        let mut settings = self.settings.lock();
+        let before = std::mem::replace(&mut settings.config, checked.config.proxy);
+        // What users' keys and addresses of record are made of cannot change under them.
+        settings.config.realm = Some(before.realm().to_owned());
+        settings.config.domain = before.domain;
+        settings.routes = checked.plan;
+        configure(&self.inboxes, &settings);
+    }
+
+    /// From now on new calls are refused with 503; requests of established dialogs pass.
+    pub fn refuse_new_calls(&self) {
+        let mut settings = self.settings.lock();
+        settings.config.new_calls_percent = 0;
+        configure(&self.inboxes, &settings);
+    }
+
+    /// When the file was changed last.
+    pub fn changed(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.file.as_ref()?).and_then(|file| file.modified()).ok()
+    }
+}
+
+fn configure(inboxes: &[Inbox<Posted>], settings: &Settings) {
+    for (shard, inbox) in inboxes.iter().enumerate() {
+        let settings = Settings { shard: shard as u8, ..settings.clone() };
+        if inbox.post(Posted::Command(Command::Configure(Arc::new(settings)))).is_err() {
+            tracing::error!("a shard is too busy to take the new configuration; reload again");
+        }
+    }
+}
