@@ -1,5 +1,7 @@
 //! The SIP edge: a stateful proxy (RFC 3261 §16), the authentication of registrations and calls, and the dial plan.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod config;
 pub mod core;
 pub mod service;

@@ -1,5 +1,7 @@
 //! SIP as data and machines (RFC 3261 and its companions). No I/O, no clock, no randomness of its own.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod auth;
 pub mod branch;
 pub mod build;
