@@ -15,11 +15,14 @@
 //! }
 //! ```
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod asked;
 pub mod directory;
 mod failure;
 #[cfg(test)]
 mod loopback;
+pub mod near;
 mod pipeline;
 pub mod registrar;
 mod serve;
@@ -30,6 +33,7 @@ pub use directory::{
     AddUser, Directory, Find, Found, Ha1, Identified, Identify, ListUsers, ListedUser, NewSecret, User,
     UserPage,
 };
+pub use near::{Near, NearCopy, NearCounters, NearLimits};
 pub use pipeline::{ClientCounters, ClientLimits};
 pub use registrar::{
     Action, Binding, BindingPage, Bindings, ContactUpdate, Fault, ListBindings, Listed, Locate, Located,
