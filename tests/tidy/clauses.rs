@@ -26,6 +26,28 @@ fn every_clause_that_is_cited_is_accounted_for() {
     report(&findings);
 }
 
+#[test]
+fn the_files_and_tests_of_the_table_are_there() {
+    let sources = tree::rust();
+    let is_test = |name: &str| sources.iter().any(|source| source.text.contains(&format!("fn {name}()")));
+    let mut findings = Vec::new();
+    for (number, row) in tree::read(TABLE).lines().enumerate().filter(|(_, row)| row.starts_with("| RFC ")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, _, _, files, tests, _] = cells[..] else {
+            findings.push(format!("{TABLE}:{}: a row has four cells", number + 1));
+            continue;
+        };
+        for file in files.split_whitespace().filter(|file| !tree::root().join(file).exists()) {
+            findings.push(format!("{TABLE}:{}: {file} is not there", number + 1));
+        }
+        for test in tests.split_whitespace().map(|test| test.trim_matches('`')).filter(|test| !is_test(test))
+        {
+            findings.push(format!("{TABLE}:{}: no test is called {test}", number + 1));
+        }
+    }
+    report(&findings);
+}
+
 /// `RFC 3261 §17.2.1` and its like, with the line on which each stands. `RFC 3261 §9.1, §17.1.1.3` is two of them.
 fn clauses(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! `Contact`: where its sender can be reached (RFC 3261 §20.10, RFC 5626 §4.1, RFC 5627 §4).
+//! `Contact`: where its sender can be reached (RFC 3261 §20.10, RFC 5626 §4.1, RFC 5627 §5.2).
 
 use super::param::{Params, saturating_number};
 use super::{HeaderError, NameAddr};
@@ -85,12 +85,12 @@ impl<'a> Contact<'a> {
         self.params().number(b"reg-id").filter(|id| *id > 0)
     }
 
-    /// The lasting GRUU that the registrar gave (RFC 5627 §5.3).
+    /// The lasting GRUU that the registrar gave (RFC 5627 §5.2).
     pub fn pub_gruu(&self) -> Option<&'a [u8]> {
         self.params().raw(b"pub-gruu")
     }
 
-    /// The passing GRUU that the registrar gave (RFC 5627 §5.3).
+    /// The passing GRUU that the registrar gave (RFC 5627 §5.2).
     pub fn temp_gruu(&self) -> Option<&'a [u8]> {
         self.params().raw(b"temp-gruu")
     }

@@ -6,7 +6,7 @@ use super::escape::{DIGITS, units};
 use super::{Host, Uri};
 
 /// An address of record in its one canonical form, `user@domain`: escapes undone, domain in lower case, neither
-/// scheme nor password, parameters or headers. `sip:` and `sips:` are one resource (RFC 5630 §5.4).
+/// scheme nor password, parameters or headers. `sip:` and `sips:` are one resource (RFC 5630 §5.3).
 ///
 /// What cannot stand in a text (controls, octets that are no UTF-8) and the percent sign stay escaped, so that two
 /// users never meet in one key.

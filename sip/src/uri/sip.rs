@@ -115,7 +115,7 @@ impl<'a> SipUri<'a> {
         self.param(b"ob").is_some()
     }
 
-    /// The `gr` parameter of a GRUU (RFC 5627 §4): `Some(None)` for a temporary one.
+    /// The `gr` parameter of a GRUU (RFC 5627 §7): `Some(None)` for a temporary one.
     pub fn gr(&self) -> Option<Option<&'a [u8]>> {
         self.param(b"gr")
     }
