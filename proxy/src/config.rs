@@ -18,7 +18,8 @@ pub struct ProxyConfig {
     /// The digest realm (RFC 7616 §3.3). Default: `domain`. Phones show it; stored HA1 values contain it.
     pub realm: Option<String>,
     /// Digest algorithms to offer, the preferred first (RFC 8760 §2.4): `SHA-256`, `SHA-512-256`, `MD5`. Default
-    /// `["SHA-256", "MD5"]`. Without MD5 most desk phones cannot register.
+    /// `["MD5"]`. A phone should pass over what it does not know, yet some (baresip 1.0) give up when they meet
+    /// SHA-256, even beside MD5; without MD5 most desk phones cannot register.
     pub algorithms: Vec<String>,
     /// How long a nonce may be used before it is called stale. Default 5 min. Shorter asks phones twice for each
     /// registration; longer gives a captured answer more time.
@@ -74,7 +75,7 @@ impl Default for ProxyConfig {
             domain: "carillon.local".into(),
             aliases: Vec::new(),
             realm: None,
-            algorithms: vec!["SHA-256".into(), "MD5".into()],
+            algorithms: vec!["MD5".into()],
             nonce_lifetime: Duration::from_secs(300),
             allow_unauthenticated_calls: false,
             allow_foreign_domains: true,

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use super::rig::{Exchange, SERVER, config, lacks, rig};
+use super::rig::{Exchange, PATIENCE, SERVER, config, lacks, rig};
 
 /// One scenario of `rig/calls.py`, by one transport.
 fn scenario(name: &str, transport: &str) -> Option<Exchange> {
@@ -68,7 +68,7 @@ fn linphone_registers() {
     if lacks(&["ip", "linphonec"]) {
         return;
     }
-    let mut exchange = Exchange::start(&config(""));
+    let exchange = Exchange::start(&config(""));
     let home = exchange.folder.join("home");
     std::fs::create_dir_all(home.join(".local/share/linphone")).expect("our own folder");
     std::fs::write(home.join(".linphonerc"), "[sip]\nsip_port=5080\n").expect("our own folder");
@@ -78,9 +78,14 @@ fn linphone_registers() {
     let mut keys = phone.stdin.take().expect("it was piped");
     let typed = format!("soundcard use files\nregister sip:bob@{SERVER} sip:{SERVER} the-builder\n");
     keys.write_all(typed.as_bytes()).expect("it reads what is typed");
-    exchange.wait_for("registered");
-    let bindings = exchange.ctl(&["bindings"]);
-    assert!(bindings.contains("bob") && bindings.to_lowercase().contains("linphone"), "{bindings}");
+    let end = std::time::Instant::now() + PATIENCE;
+    let is_here = || {
+        let bindings = exchange.ctl(&["bindings"]);
+        bindings.contains("bob") && bindings.to_lowercase().contains("linphone")
+    };
+    while !is_here() {
+        assert!(std::time::Instant::now() < end, "linphone does not register: {}", exchange.ctl(&["bindings"]));
+    }
     keys.write_all(b"quit\n").expect("it still reads");
     drop(keys);
     let _ = phone.wait();

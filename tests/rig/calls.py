@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Real phones against the exchange: one scenario a run, judged.
  calls.py SCENARIO   with SERVER, NETNS, WORK, TRANSPORT (udp, tcp, tls), PASS1, PASS2 in the environment.
 Two baresip phones, alice and bob, register; each plays a fingerprint of tones, and what each recorded is held against

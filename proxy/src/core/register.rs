@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proto::registrar::Fault;
 use proto::{Action, Bindings, ContactUpdate, Identified, Identify, Register, Registered, ServiceError};
-use sip::header::ContactValue;
+use sip::header::{Contact, ContactValue};
 use sip::message::{Message, Name, Refusal, Status};
 use sip::transaction::{TransactionId, TransactionKey};
 use sip::transport::{Flow, Packet};
@@ -51,7 +51,12 @@ impl Edge {
             return answer::refuse(&mut self.means, turn, packet, message, refusal);
         }
         let now = turn.unix_ms / 1000;
-        let username = match self.means.guard.claim(&self.means.settings, now, request, Side::Registrar) {
+        let claim = match self.means.settings.is_trusted(packet.flow.remote.ip()) {
+            // A trusted peer has asked for the password itself: the To names who it found.
+            true => Claim::Credentials(request::user_of(&request.to).into()),
+            false => self.means.guard.claim(&self.means.settings, now, request, Side::Registrar),
+        };
+        let username = match claim {
             Claim::Credentials(username) => username,
             Claim::Challenge { stale } => {
                 return authenticate::challenge_statelessly(
@@ -108,8 +113,12 @@ impl Edge {
                 self.end_registration(turn, slot, refusal.status, Some(refusal.why), &[]);
             }
             Outcome::Challenged => {
-                let challenge =
-                    self.means.guard.challenge(&self.means.settings, turn.unix_ms / 1000, Side::Registrar, false);
+                let challenge = self.means.guard.challenge(
+                    &self.means.settings,
+                    turn.unix_ms / 1000,
+                    Side::Registrar,
+                    false,
+                );
                 self.means.counters.challenges += 1;
                 let headers = authenticate::lines(&challenge);
                 self.end_registration(turn, slot, Side::Registrar.status(), None, &headers);
@@ -147,7 +156,13 @@ impl Edge {
         let seconds = self.means.settings.config.retry_after.as_secs().to_string();
         let headers = [("Retry-After", seconds.as_str())];
         let headers = if status == 503 { &headers[..] } else { &[] };
-        self.end_registration(turn, slot, Status::new(status).unwrap_or(Status::of(500)), reason.as_deref(), headers);
+        self.end_registration(
+            turn,
+            slot,
+            Status::new(status).unwrap_or(Status::of(500)),
+            reason.as_deref(),
+            headers,
+        );
     }
 
     fn accept_registration(&mut self, turn: &mut Turn<'_>, slot: Slot, bindings: &Bindings) {
@@ -209,7 +224,15 @@ fn decide(
         Ok(request) => request,
         Err(refusal) => return Outcome::Refused(refusal),
     };
-    let user = match authenticate::judge(means, turn.unix_ms / 1000, &request, Side::Registrar, answer) {
+    let judgement = match answer {
+        answer if !settings.is_trusted(registering.flow.remote.ip()) => {
+            authenticate::judge(means, turn.unix_ms / 1000, &request, Side::Registrar, answer)
+        }
+        Ok(Identified::Known { user, .. }) => authenticate::Judgement::User(user),
+        Ok(Identified::Unknown { .. }) => authenticate::Judgement::Refused(Refusal::of(404, "Not Found")),
+        Err(_) => authenticate::Judgement::Refused(Refusal::of(503, "Directory Unavailable")),
+    };
+    let user = match judgement {
         authenticate::Judgement::User(user) => user,
         authenticate::Judgement::Challenge => return Outcome::Challenged,
         authenticate::Judgement::Refused(refusal) => return Outcome::Refused(refusal),
@@ -239,25 +262,27 @@ fn ask_registrar(
     let expires = message.expires();
     let outbound = message.elements(Name::Supported).any(|tag| tag.eq_ignore_ascii_case(b"outbound"));
     let mut wildcards = 0;
-    let mut updates: SmallVec<[ContactUpdate<'_>; 2]> = SmallVec::new();
-    let mut first_uri = None;
+    let mut contacts: SmallVec<[(Contact<'_>, String); 2]> = SmallVec::new();
     for element in message.elements(Name::Contact) {
         match ContactValue::parse(element).map_err(bad)? {
             ContactValue::Star => wildcards += 1,
-            ContactValue::Contact(contact) => {
-                let uri = contact.uri().map_err(bad)?;
-                first_uri = first_uri.or(Some(uri));
-                updates.push(ContactUpdate {
-                    uri: text(contact.name_addr.address)?,
-                    expires: contact.expires().or(expires),
-                    q: contact.q.unwrap_or(1000),
-                    instance: text(contact.instance().unwrap_or_default())?,
-                    // RFC 5626 §6: a reg-id counts when the phone supports outbound and we are its first hop.
-                    reg_id: if outbound { contact.reg_id().unwrap_or(0) } else { 0 },
-                    params: "",
-                });
-            }
+            ContactValue::Contact(contact) => contacts.push((contact, other_params(&contact))),
         }
+    }
+    let mut updates: SmallVec<[ContactUpdate<'_>; 2]> = SmallVec::new();
+    let mut first_uri = None;
+    for (contact, params) in &contacts {
+        let uri = contact.uri().map_err(bad)?;
+        first_uri = first_uri.or(Some(uri));
+        updates.push(ContactUpdate {
+            uri: text(contact.name_addr.address)?,
+            expires: contact.expires().or(expires),
+            q: contact.q.unwrap_or(1000),
+            instance: text(contact.instance().unwrap_or_default())?,
+            // RFC 5626 §6: a reg-id counts when the phone supports outbound and we are its first hop.
+            reg_id: if outbound { contact.reg_id().unwrap_or(0) } else { 0 },
+            params,
+        });
     }
     let action = Action::of(&updates, wildcards, expires).map_err(fault)?;
     let path: SmallVec<[&str; 2]> =
@@ -292,6 +317,16 @@ fn fault(fault: Fault) -> Refusal {
         Fault::TooLong => "Contact Too Long",
     };
     Refusal::of(400, why)
+}
+
+/// The parameters of a Contact that mean nothing to us: they are kept and told again.
+fn other_params(contact: &Contact<'_>) -> String {
+    let known: [&[u8]; 4] = [b"q", b"expires", b"+sip.instance", b"reg-id"];
+    let mut text = Vec::new();
+    for param in contact.params().iter().filter(|param| !known.iter().any(|known| param.is(known))) {
+        param.write(&mut text);
+    }
+    lossy(&text)
 }
 
 /// A binding as a 200 tells it (§10.3 step 8).
