@@ -3,6 +3,8 @@
 //! [`core`] decides and stores; [`Registrar`] and [`UserDirectory`] answer the questions of `proto`. Whether they are
 //! asked by a function call or over gRPC they do not know.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod config;
 pub mod core;
 pub mod directory;

@@ -29,8 +29,32 @@ impl Directory for Database {
         reply.now(Ok(Identified::Unknown { nearest: None }))
     }
 
-    fn find(&self, _: &Find<'_>, reply: Reply<Found>) -> Asked<Found> {
-        reply.now(Err(ServiceError::Unavailable("the database is away".into())))
+    fn find(&self, ask: &Find<'_>, reply: Reply<Found>) -> Asked<Found> {
+        if self.later {
+            return reply.now(Err(ServiceError::Unavailable("the database is away".into())));
+        }
+        let carol = User { name: "carol".into(), extension: Some("6003".into()), ..User::default() };
+        let known = ["carol", "6003"].contains(&ask.name_or_extension);
+        reply.now(Ok(if known { Found::User(Arc::new(carol)) } else { Found::Nobody { nearest: None } }))
+    }
+
+    fn list(&self, ask: &ListUsers<'_>, reply: Reply<UserPage>) -> Asked<UserPage> {
+        let name = if ask.from.is_empty() { "carol" } else { "dave" };
+        let user = User { name: name.into(), ..User::default() };
+        let next = ask.from.is_empty().then(|| "dave".to_owned());
+        reply.now(Ok(UserPage { users: vec![ListedUser { user, read_only: false }], next }))
+    }
+
+    fn add(&self, ask: &AddUser<'_>, reply: Reply<User>) -> Asked<User> {
+        reply.now(Ok(User { name: ask.name.into(), ..User::default() }))
+    }
+
+    fn remove(&self, _: &str, reply: Reply<()>) -> Asked<()> {
+        reply.now(Ok(()))
+    }
+
+    fn set_secret(&self, _: &str, _: &NewSecret<'_>, reply: Reply<()>) -> Asked<()> {
+        reply.now(Ok(()))
     }
 }
 
@@ -104,4 +128,83 @@ fn a_reload_replaces_the_users_as_a_whole() {
     assert!(matches!(asked, Asked::Now(Ok(Identified::Unknown { .. }))));
     let (asked, _) = ask(&directory, "example.org", "bob");
     assert!(matches!(asked, Asked::Now(Ok(Identified::Known { .. }))));
+}
+
+async fn answer<T: Send + 'static>(ask: impl FnOnce(Reply<T>) -> Asked<T>) -> Result<T, ServiceError> {
+    let (reply, awaited) = awaited();
+    awaited.answer(ask(reply)).await
+}
+
+#[tokio::test]
+async fn users_of_file_and_database_are_listed_one_after_the_other() {
+    let directory = UserDirectory::new(
+        "example.org",
+        users(&["alice", "bob", "al"]),
+        Some(Arc::new(Database::default())),
+    );
+    for (prefix, expected) in [
+        ("", &[("alice", true), ("bob", true), ("al", true), ("carol", false), ("dave", false)][..]),
+        ("al", &[("alice", true), ("al", true), ("carol", false), ("dave", false)]),
+    ] {
+        let (mut listed, mut from) = (Vec::new(), String::new());
+        loop {
+            let ask = ListUsers { prefix, page_max: 2, from: &from };
+            let page = answer(|reply| directory.list(&ask, reply)).await.unwrap();
+            assert!(page.users.len() <= 2);
+            listed.extend(page.users.into_iter().map(|listed| (listed.user.name, listed.read_only)));
+            match page.next {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        let listed: Vec<_> = listed.iter().map(|(name, read_only)| (name.as_str(), *read_only)).collect();
+        assert_eq!(listed, expected, "{prefix}");
+    }
+}
+
+#[tokio::test]
+async fn tools_change_only_what_does_not_stand_in_the_file() {
+    let directory = UserDirectory::new("example.org", users(&["alice"]), Some(Arc::new(Database::default())));
+    let secret = NewSecret::Password("secret");
+    let add = |name, extension| AddUser { name, extension, display_name: "", secret };
+    for (ask, error) in [
+        (add("dave", None), None),
+        (add("dave", Some("6009")), None),
+        (add("alice", None), Some("alice is the name or extension of alice in the configuration file")),
+        (
+            add("dave", Some("alice")),
+            Some("alice is the name or extension of alice in the configuration file"),
+        ),
+        (add("da:ve", None), Some("a name holds none of @ : \" \\ < >")),
+        (add("dave", Some("")), Some("a name has at least one character")),
+    ] {
+        let refused = answer(|reply| directory.add(&ask, reply)).await.err();
+        assert_eq!(refused, error.map(|error| ServiceError::Refused(error.into())), "{ask:?}");
+    }
+    let fixed = Err(ServiceError::Refused("alice stands in the configuration file: change it there".into()));
+    assert_eq!(answer(|reply| directory.remove("alice", reply)).await, fixed);
+    assert_eq!(answer(|reply| directory.set_secret("alice", &secret, reply)).await, fixed);
+    assert_eq!(answer(|reply| directory.remove("carol", reply)).await, Ok(()));
+    assert_eq!(answer(|reply| directory.set_secret("carol", &secret, reply)).await, Ok(()));
+    let alone = UserDirectory::new("example.org", Users::default(), None);
+    assert!(matches!(answer(|reply| alone.remove("carol", reply)).await, Err(ServiceError::Refused(_))));
+}
+
+#[tokio::test]
+async fn a_name_in_both_file_and_database_is_refused() {
+    let database = Database::default();
+    assert!(UserDirectory::check_doubles(&users(&["alice", "bob"]), &database).await.is_ok());
+    for (name, later, why) in [
+        ("carol", false, "user carol: carol is in the database too, as carol: remove one of them"),
+        ("6003", false, "user 6003: 6003 is in the database too, as carol: remove one of them"),
+        (
+            "alice",
+            true,
+            "user alice: cannot tell whether the database has alice too: the service is unavailable: the database is away",
+        ),
+    ] {
+        let database = Database { later, ..Database::default() };
+        let refused = UserDirectory::check_doubles(&users(&[name]), &database).await;
+        assert_eq!(refused.unwrap_err().to_string(), why);
+    }
 }
