@@ -1,2 +1,208 @@
-//! Placeholder.
-fn main() {}
+//! `./dev bench`: what a unit of work costs, beside a peer that is given the same load in the same run.
+//!
+//! The figure is processor time of all processes of the server divided by completed units, at a fixed rate. Runs
+//! of both servers alternate. A run with a failed or repeated unit is thrown out and counted.
+
+mod cpu;
+mod floor;
+mod load;
+mod report;
+mod server;
+mod unit;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use load::{Load, Outcome};
+use report::{Case, Row};
+use server::{Mode, PASSWORD, Peer, Server};
+use unit::{Call, Challenged, Ends, Options, Register, Role};
+
+/// What is measured: a kind of unit at a rate.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    name: &'static str,
+    kind: Kind,
+    rate: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Options,
+    Register,
+    RegisterDigest,
+    Call,
+}
+
+const PLANS: [Plan; 8] = [
+    Plan { name: "OPTIONS", kind: Kind::Options, rate: 2_000 },
+    Plan { name: "OPTIONS", kind: Kind::Options, rate: 12_000 },
+    Plan { name: "REGISTER", kind: Kind::Register, rate: 2_000 },
+    Plan { name: "REGISTER", kind: Kind::Register, rate: 10_000 },
+    Plan { name: "REGISTER with digest", kind: Kind::RegisterDigest, rate: 1_500 },
+    Plan { name: "REGISTER with digest", kind: Kind::RegisterDigest, rate: 6_000 },
+    Plan { name: "call", kind: Kind::Call, rate: 600 },
+    Plan { name: "call", kind: Kind::Call, rate: 2_000 },
+];
+
+/// Rounds of each plan: the servers take turns within each.
+const ROUNDS: usize = 3;
+const USERS: u64 = 1_000;
+
+fn main() -> io::Result<()> {
+    let options = match CommandLine::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(what) => {
+            eprintln!(
+                "{what}\nusage: bench [--carillon FILE] [--json FILE] [--seconds N] [--only NAME] [--clean-rate]"
+            );
+            std::process::exit(2);
+        }
+    };
+    let peers: &[Peer] = if server::has_kamailio() {
+        &[Peer::Carillon, Peer::Kamailio]
+    } else {
+        eprintln!("kamailio is not installed (apt-get install kamailio), so only Carillon is measured");
+        &[Peer::Carillon]
+    };
+    let mut cases = Vec::new();
+    for plan in PLANS.iter().filter(|plan| options.only.as_deref().is_none_or(|only| plan.name == only)) {
+        let mut case = Case::new(plan.name, plan.rate, floor::of(plan.kind)?);
+        for round in 1..=ROUNDS {
+            for &peer in peers {
+                eprint!("\r\x1b[K{} at {}/s, round {round} of {ROUNDS}: {peer:?} ...", plan.name, plan.rate);
+                let row = measure(*plan, peer, &options)?;
+                case.push(peer, row);
+            }
+        }
+        eprint!("\r\x1b[K");
+        cases.push(case);
+    }
+    if options.clean_rate {
+        for &peer in peers {
+            let rate = highest_clean_rate(peer, &options)?;
+            println!("highest clean rate of calls, {peer:?}: {rate}/s");
+        }
+    }
+    report::print(&cases);
+    if let Some(path) = &options.json {
+        report::write_json(&cases, path)?;
+        println!("written: {}", path.display());
+    }
+    Ok(())
+}
+
+/// One server, one run: warmed up for a second, then measured.
+fn measure(plan: Plan, peer: Peer, options: &CommandLine) -> io::Result<Row> {
+    let mode = if plan.kind == Kind::RegisterDigest { Mode::Digest } else { Mode::Open };
+    let server = Server::start(peer, mode, USERS, &options.carillon)?;
+    let mut load = Load::open(server.address)?;
+    let mut ends = Ends {
+        server: server.address,
+        asking: load.asking_address()?,
+        called: load.called_address()?,
+        first: 1_000_000,
+    };
+    if plan.kind == Kind::Call {
+        load.ask(&registration_of_bob(&ends), true)?;
+    }
+    load.run(&*role(plan.kind, ends), plan.rate, Duration::from_secs(1))?;
+    ends.first = 10_000_000;
+    let (calibration, stolen) = (cpu::calibration(), cpu::stolen());
+    let before = cpu::spent(server.pid());
+    let outcome = load.run(&*role(plan.kind, ends), plan.rate, options.time)?;
+    let spent = cpu::spent(server.pid()).saturating_sub(before);
+    Ok(Row {
+        us_per_unit: spent as f64 / 1_000.0 / outcome.done.max(1) as f64,
+        outcome,
+        memory_kib: cpu::memory_kib(server.pid()),
+        calibration,
+        stolen: cpu::stolen().saturating_sub(stolen),
+    })
+}
+
+/// Doubles the rate until a run is not clean, then halves the step between.
+fn highest_clean_rate(peer: Peer, options: &CommandLine) -> io::Result<u32> {
+    let clean = |rate: u32| {
+        let plan = Plan { name: "call", kind: Kind::Call, rate };
+        measure(plan, peer, options).map(|row| is_clean(row.outcome))
+    };
+    let (mut low, mut step) = (500, 500);
+    while low < CLEAN_RATE_MAX && clean(low + step)? {
+        low += step;
+        step = low;
+    }
+    while step > 250 {
+        step /= 2;
+        if clean(low + step)? {
+            low += step;
+        }
+    }
+    Ok(low)
+}
+
+fn is_clean(outcome: Outcome) -> bool {
+    outcome.failed == 0 && outcome.repeated == 0 && outcome.done == outcome.begun
+}
+
+fn role(kind: Kind, ends: Ends) -> Box<dyn Role> {
+    match kind {
+        Kind::Options => Box::new(Options(ends)),
+        Kind::Register => Box::new(Register { ends, users: USERS, answer: None }),
+        Kind::RegisterDigest => Box::new(Register { ends, users: USERS, answer: Some(digest()) }),
+        Kind::Call => Box::new(Call(ends)),
+    }
+}
+
+fn registration_of_bob(ends: &Ends) -> Vec<u8> {
+    let (server, called) = (ends.server, ends.called);
+    format!(
+        "REGISTER sip:{server} SIP/2.0\r\nVia: SIP/2.0/UDP {called};branch=z9hG4bKbob;rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:bob@{server}>;tag=b\r\nTo: <sip:bob@{server}>\r\nCall-ID: bob-registers\r\nCSeq: 1 REGISTER\r\n\
+         Contact: <sip:bob@{called}>\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// MD5, since that is what Kamailio is asked with: the same arithmetic for both servers.
+fn digest() -> Challenged {
+    Box::new(|challenge, user, uri| sip::auth::answer_md5(challenge, user, PASSWORD, "REGISTER", uri))
+}
+
+struct CommandLine {
+    carillon: PathBuf,
+    json: Option<PathBuf>,
+    time: Duration,
+    only: Option<String>,
+    clean_rate: bool,
+}
+
+impl CommandLine {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut read = Self {
+            carillon: "target/release/carillon".into(),
+            json: None,
+            time: Duration::from_secs(5),
+            only: None,
+            clean_rate: false,
+        };
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
+            match argument.as_str() {
+                "--carillon" => read.carillon = value()?.into(),
+                "--json" => read.json = Some(value()?.into()),
+                "--only" => read.only = Some(value()?),
+                "--seconds" => {
+                    let seconds = value()?.parse().ok().filter(|seconds| (1..=60).contains(seconds));
+                    read.time = Duration::from_secs(seconds.ok_or("--seconds wants 1 to 60")?);
+                }
+                "--clean-rate" => read.clean_rate = true,
+                other => return Err(format!("{other} is not an option")),
+            }
+        }
+        Ok(read)
+    }
+}
+
+const CLEAN_RATE_MAX: u32 = 16_000;
