@@ -118,9 +118,8 @@ def unknown_number(phones):
 def wrong_password(phones):
     alice = phone("alice", "not-" + E("PASS1"), 1, 11)
     phones.append(alice)
-    failed = alice.wait("REGISTER_FAIL", 20)
-    check(failed, f"alice is not refused: {alice.seen}")
-    check(not alice.registered(2), "alice is registered with a wrong password")
+    # The refusal comes before the control socket is open, so there is no event to wait for.
+    check(not alice.registered(3), "alice is registered with a wrong password")
 
 
 SCENARIOS = {s.__name__.replace("_", "-"): s for s in
