@@ -256,7 +256,9 @@ impl std::fmt::Debug for Services {
 impl std::fmt::Debug for Posted {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Answer(ticket, answer) => formatter.debug_tuple("Answer").field(ticket).field(answer).finish(),
+            Self::Answer(ticket, answer) => {
+                formatter.debug_tuple("Answer").field(ticket).field(answer).finish()
+            }
             Self::Command(_) => formatter.write_str("Command"),
         }
     }

@@ -191,7 +191,9 @@ pub(crate) fn judge(
     answer: Result<Identified, ServiceError>,
 ) -> Judgement {
     let settings = Arc::clone(&means.settings);
-    let Some(authorization) = credentials(&settings, request.message, side) else { return Judgement::Challenge };
+    let Some(authorization) = credentials(&settings, request.message, side) else {
+        return Judgement::Challenge;
+    };
     let proof = auth::Request { method: request.method.as_str().as_bytes(), body: request.message.body() };
     let name = String::from_utf8_lossy(authorization.username.raw);
     let realm = settings.realm();
@@ -203,10 +205,8 @@ pub(crate) fn judge(
             // The result is of no use; the time that it takes is what an answer to a known user takes.
             let _ = std::hint::black_box(auth::verify(&authorization, proof, &means.guard.nobody));
             means.counters.wrong_credentials += 1;
-            match nearest {
-                Some(nearest) => tracing::warn!("no user `{name}` in {realm}; `{nearest}` exists"),
-                None => tracing::warn!("no user `{name}` in {realm}"),
-            }
+            let hint = nearest.map(|nearest| format!("; `{nearest}` exists")).unwrap_or_default();
+            tracing::warn!("no user `{name}` in {realm}{hint}");
             return Judgement::Challenge;
         }
         Err(error) => {
@@ -240,7 +240,8 @@ fn note_use(
     authorization: &Authorization<'_>,
     user: Arc<proto::User>,
 ) -> Judgement {
-    let Freshness::Fresh { id, issued_s, .. } = means.guard.nonces.check(authorization.nonce.raw, now_s) else {
+    let Freshness::Fresh { id, issued_s, .. } = means.guard.nonces.check(authorization.nonce.raw, now_s)
+    else {
         return Judgement::Challenge;
     };
     let count = authorization.qop.as_ref().map(|qop| qop.count);
@@ -276,7 +277,11 @@ pub(crate) fn lines<'a>(challenge: &'a [(&'static str, String)]) -> SmallVec<[(&
 
 /// Whether an authenticated user may call under the names that the request uses (RFC 3325 §6): From, and each
 /// P-Asserted-Identity, which nobody outside the trust domain may set for another.
-pub(crate) fn check_identity(settings: &Settings, request: &Request<'_>, user: &proto::User) -> Result<(), Refusal> {
+pub(crate) fn check_identity(
+    settings: &Settings,
+    request: &Request<'_>,
+    user: &proto::User,
+) -> Result<(), Refusal> {
     if !is_anonymous(&request.from) && !is_identity_of(settings, &request.from, user) {
         tracing::info!(user = user.name, from = %request.from, "a user called under another name");
         return Err(Refusal::of(403, "From Is Not Yours"));

@@ -42,7 +42,9 @@ impl Edge {
         }
         let claim = match authenticate::demand(&self.means.settings, &packet.flow, request, &way) {
             Demand::Nothing => None,
-            Demand::Refused(refusal) => return answer::refuse(&mut self.means, turn, packet, message, refusal),
+            Demand::Refused(refusal) => {
+                return answer::refuse(&mut self.means, turn, packet, message, refusal);
+            }
             Demand::Credentials => {
                 let now = turn.unix_ms / 1000;
                 match self.means.guard.claim(&self.means.settings, now, request, Side::Proxy) {
@@ -121,6 +123,7 @@ impl Edge {
         let instance = contact.and_then(|contact| contact.params.raw(b"+sip.instance"));
         ResponseContext {
             behind_nat: nat::is_behind_nat(&packet.flow, message, contact_uri.as_ref()),
+            first_hop: nat::is_first_hop(message),
             caller_instance: instance
                 .and_then(|instance| std::str::from_utf8(instance).ok())
                 .map_or(0, targets::instance_hash),
@@ -170,7 +173,9 @@ impl ResponseContext {
     pub fn on_answer(&mut self, means: &mut Means, turn: &mut Turn<'_>, waiter: Waiter, answer: Answer) {
         match (waiter, answer) {
             (Waiter::Caller(_), Answer::Identified(answer)) => self.on_identified(means, turn, answer),
-            (Waiter::Place(_, place), Answer::Found(answer)) => self.on_found(means, turn, place.into(), answer),
+            (Waiter::Place(_, place), Answer::Found(answer)) => {
+                self.on_found(means, turn, place.into(), answer)
+            }
             (Waiter::Bindings(_, place), Answer::Located(answer)) => {
                 self.on_located(means, turn, place.into(), answer);
             }
@@ -187,7 +192,12 @@ impl ResponseContext {
     }
 
     /// The directory has said who the caller may be.
-    fn on_identified(&mut self, means: &mut Means, turn: &mut Turn<'_>, answer: Result<Identified, ServiceError>) {
+    fn on_identified(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        answer: Result<Identified, ServiceError>,
+    ) {
         let kept = self.request_octets(means).to_vec();
         let limits = means.settings.limits;
         let Ok(message) = Message::parse(&kept, &limits) else { return };
@@ -243,11 +253,15 @@ impl ResponseContext {
     fn destination(&self, means: &Means, turn: &Turn<'_>) -> Destination {
         let settings = &means.settings;
         let unreadable = Destination::Nowhere(500, "Server Internal Error");
-        let Ok(message) = Message::parse(self.request_octets(means), &settings.limits) else { return unreadable };
+        let Ok(message) = Message::parse(self.request_octets(means), &settings.limits) else {
+            return unreadable;
+        };
         let Ok(request) = Request::read(&message) else { return unreadable };
         // §16.4: what a strict router put there has been put back.
         let uri_text = self.way.keep.as_ref().map_or(request.uri_text, |(uri, _)| uri);
-        let Ok(uri) = sip::uri::Uri::parse(uri_text) else { return Destination::Nowhere(400, "Bad Request-URI") };
+        let Ok(uri) = sip::uri::Uri::parse(uri_text) else {
+            return Destination::Nowhere(400, "Bad Request-URI");
+        };
         let for_us = settings.is_for_us(&uri);
         if self.way.goes_on {
             return self.away(means, uri_text);
@@ -256,7 +270,11 @@ impl ResponseContext {
             let end = dialog.destination();
             match end.flow {
                 Some(flow::Read::Usable(flow)) => {
-                    return Destination::Target(Target { flow: Some(flow), by_uri: false, ..Target::by_uri(uri_text) });
+                    return Destination::Target(Target {
+                        flow: Some(flow),
+                        by_uri: false,
+                        ..Target::by_uri(uri_text)
+                    });
                 }
                 Some(flow::Read::Gone) => {
                     return match std::str::from_utf8(&end.user) {
@@ -272,6 +290,10 @@ impl ResponseContext {
         if !for_us {
             return self.away(means, uri_text);
         }
+        if self.kind == Kind::Ack {
+            // RFC 3261 §13.2.2.4: it goes to the one that has answered, not to whoever a number rings.
+            return Destination::Nowhere(404, "Not Found");
+        }
         let to_user = request::user_of(&uri);
         Destination::Plan(settings.routes.decide(&Call {
             to_user: &to_user,
@@ -286,7 +308,9 @@ impl ResponseContext {
     /// To somewhere that is not ours: for those alone who may.
     fn away(&self, means: &Means, uri: &[u8]) -> Destination {
         let settings = &means.settings;
-        let is_known = self.way.dialog.is_some() || settings.is_trusted(self.flow.remote.ip());
+        // An ACK came this far only because its dialog or its INVITE is known.
+        let is_known =
+            self.way.dialog.is_some() || self.kind == Kind::Ack || settings.is_trusted(self.flow.remote.ip());
         if is_known || (self.caller.is_some() && settings.config.allow_foreign_domains) {
             Destination::Target(Target::by_uri(uri))
         } else {
@@ -310,6 +334,7 @@ impl ResponseContext {
             way,
             flow,
             behind_nat: false,
+            first_hop: true,
             since: now,
             seen,
             breadth: 0,

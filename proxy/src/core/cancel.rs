@@ -65,7 +65,13 @@ fn cancel_one(
     }
     match reason {
         Some(reason) => {
-            means.endpoint.cancel(turn.now, transaction, &[("Reason", reason.as_bytes())], User::Alone, turn.out.wire());
+            means.endpoint.cancel(
+                turn.now,
+                transaction,
+                &[("Reason", reason.as_bytes())],
+                User::Alone,
+                turn.out.wire(),
+            );
         }
         None => {
             means.endpoint.cancel(turn.now, transaction, &[], User::Alone, turn.out.wire());

@@ -61,3 +61,47 @@ pub struct Gauges {
     /// Transactions, ended ones that still absorb repeats included.
     pub transactions: usize,
 }
+
+impl Counters {
+    /// Each count with its name, as metrics and people know it.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("unparseable", self.unparseable),
+            ("stray_responses", self.stray_responses),
+            ("requests", self.requests),
+            ("stateless_answers", self.stateless_answers),
+            ("refused", self.refused),
+            ("overloaded", self.overloaded),
+            ("user_limited", self.user_limited),
+            ("loops", self.loops),
+            ("challenges", self.challenges),
+            ("wrong_credentials", self.wrong_credentials),
+            ("replayed_credentials", self.replayed_credentials),
+            ("registrations", self.registrations),
+            ("calls", self.calls),
+            ("calls_answered", self.calls_answered),
+            ("branches", self.branches),
+            ("targets_left_out", self.targets_left_out),
+            ("forged_tokens", self.forged_tokens),
+            ("flows_looked_up", self.flows_looked_up),
+            ("stray_acks", self.stray_acks),
+            ("questions_unanswered", self.questions_unanswered),
+            ("late_answers", self.late_answers),
+            ("service_errors", self.service_errors),
+        ]
+        .into_iter()
+    }
+}
+
+impl Gauges {
+    /// Each with its name.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        [
+            ("requests", self.requests),
+            ("registrations", self.registrations),
+            ("questions", self.questions),
+            ("transactions", self.transactions),
+        ]
+        .into_iter()
+    }
+}

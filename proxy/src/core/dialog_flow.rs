@@ -21,7 +21,12 @@ impl ResponseContext {
     }
 
     /// The directory knows the user: where are the phones?
-    pub fn on_flow_user(&mut self, means: &mut Means, turn: &mut Turn<'_>, answer: Result<Found, ServiceError>) {
+    pub fn on_flow_user(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        answer: Result<Found, ServiceError>,
+    ) {
         let Ok(Found::User(user)) = answer else { return self.flow_failed(means, turn) };
         let question = Locate { now_ms: turn.unix_ms, aor: &user.aor, past_copy: true };
         match means.ask(turn, Waiter::Flow(self.id), Effect::Locate(question)) {
@@ -37,7 +42,8 @@ impl ResponseContext {
     pub fn on_flow(&mut self, means: &mut Means, turn: &mut Turn<'_>, answer: Result<Located, ServiceError>) {
         let place = self.plan.places.pop();
         self.plan.places.clear();
-        let (Ok(located), Some(Place::Locating(user)), Some(dialog)) = (answer, place, &self.way.dialog) else {
+        let (Ok(located), Some(Place::Locating(user)), Some(dialog)) = (answer, place, &self.way.dialog)
+        else {
             return self.flow_failed(means, turn);
         };
         let instance = dialog.destination().instance;
@@ -54,7 +60,10 @@ impl ResponseContext {
                 // The Request-URI stays the one of the dialog; only the way to it is new.
                 let by_uri = found.by_uri && found.flow.is_none();
                 let uri = if by_uri { found.uri } else { uri };
-                self.add_target(means, Target { uri, by_uri, ..Target { flow: found.flow, ..Target::by_uri(b"") } });
+                self.add_target(
+                    means,
+                    Target { uri, by_uri, ..Target { flow: found.flow, ..Target::by_uri(b"") } },
+                );
                 self.advance(means, turn);
             }
             _ => self.flow_failed(means, turn),
@@ -70,7 +79,8 @@ impl ResponseContext {
         if let Some((uri, _)) = &self.way.keep {
             return Some(uri.clone());
         }
-        let message = sip::message::Message::parse(self.request_octets(means), &means.settings.limits).ok()?;
+        let message =
+            sip::message::Message::parse(self.request_octets(means), &means.settings.limits).ok()?;
         message.request_uri().map(Box::from)
     }
 

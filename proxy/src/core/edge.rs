@@ -103,7 +103,10 @@ impl Edge {
     /// When the next [`Input::Tick`] is wanted.
     pub fn deadline(&self) -> Option<Instant> {
         let means = &self.means;
-        [means.endpoint.deadline(), means.wheel.deadline(), means.questions.deadline()].into_iter().flatten().min()
+        [means.endpoint.deadline(), means.wheel.deadline(), means.questions.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// True when no request is under way. Transactions that only absorb repeats may be.
@@ -139,9 +142,12 @@ impl Edge {
         let contexts: Vec<Slot> = self
             .contexts
             .names()
-            .filter(|slot| self.contexts.get(*slot).is_some_and(|context| named(context.request_octets(means))))
+            .filter(|slot| {
+                self.contexts.get(*slot).is_some_and(|context| named(context.request_octets(means)))
+            })
             .collect();
-        let kept = |registering: &Registering| means.endpoint.kept_request(registering.server).unwrap_or_default();
+        let kept =
+            |registering: &Registering| means.endpoint.kept_request(registering.server).unwrap_or_default();
         let registrations: Vec<Slot> = self
             .registrations
             .names()
@@ -177,7 +183,13 @@ impl Edge {
     }
 
     /// RFC 3261 §16.3 step 1: a malformed request is answered; nothing answers a response or an ACK.
-    fn on_invalid(&mut self, turn: &mut Turn<'_>, packet: &Packet<'_>, message: &Message<'_>, refusal: Refusal) {
+    fn on_invalid(
+        &mut self,
+        turn: &mut Turn<'_>,
+        packet: &Packet<'_>,
+        message: &Message<'_>,
+        refusal: Refusal,
+    ) {
         match message.method() {
             None => self.means.counters.stray_responses += 1,
             Some(Method::Ack) => self.means.counters.stray_acks += 1,
@@ -201,7 +213,15 @@ impl Edge {
         let seen = match admit::admit(&means.settings, &mut means.counters, &request) {
             Admission::Forward(seen) => seen,
             Admission::OptionsOfUs => {
-                return answer::statelessly(means, turn, packet, message, Status::of(200), None, &CAPABILITIES);
+                return answer::statelessly(
+                    means,
+                    turn,
+                    packet,
+                    message,
+                    Status::of(200),
+                    None,
+                    &CAPABILITIES,
+                );
             }
             Admission::Refused(refusal, unsupported) => {
                 means.counters.refused += 1;
@@ -240,7 +260,8 @@ impl Edge {
         }
         if let User::Upstream(slot) = user {
             // RFC 3326 §2: why the caller gave up travels with our CANCELs.
-            let reason = message.first(sip::message::Name::Reason).and_then(|reason| std::str::from_utf8(reason).ok());
+            let reason =
+                message.first(sip::message::Name::Reason).and_then(|reason| std::str::from_utf8(reason).ok());
             self.with_context(turn, slot, |context, means, turn| context.on_cancel(means, turn, reason));
         }
     }
@@ -268,7 +289,9 @@ impl Edge {
     fn deliver(&mut self, turn: &mut Turn<'_>, waiter: Waiter, ticket: Option<Ticket>, answer: Answer) {
         match (waiter, answer) {
             (Waiter::Registrant(slot), Answer::Identified(answer)) => self.on_registrant(turn, slot, answer),
-            (Waiter::Registration(slot), Answer::Registered(answer)) => self.on_registered(turn, slot, answer),
+            (Waiter::Registration(slot), Answer::Registered(answer)) => {
+                self.on_registered(turn, slot, answer)
+            }
             (
                 Waiter::Caller(slot)
                 | Waiter::Place(slot, _)
@@ -290,7 +313,10 @@ impl Edge {
         while let Some(waiter) = self.means.questions.expired(turn.now) {
             self.means.counters.questions_unanswered += 1;
             let answer = waiter.unanswered();
-            if let Waiter::Caller(slot) | Waiter::Place(slot, _) | Waiter::Bindings(slot, _) | Waiter::Flow(slot) = waiter
+            if let Waiter::Caller(slot)
+            | Waiter::Place(slot, _)
+            | Waiter::Bindings(slot, _)
+            | Waiter::Flow(slot) = waiter
                 && let Some(context) = self.contexts.get_mut(slot)
             {
                 let questions = &self.means.questions;
@@ -300,7 +326,7 @@ impl Edge {
         }
         while let Some(index) = self.means.wheel.pop(turn.now) {
             if let Some(slot) = self.contexts.at(index) {
-                self.with_context(turn, slot, |context, means, turn| context.on_time(means, turn));
+                self.with_context(turn, slot, ResponseContext::on_time);
             }
         }
         let mut events = std::mem::take(&mut self.events);

@@ -55,15 +55,16 @@ impl ResponseContext {
     pub fn try_next_hop(&mut self, means: &mut Means, turn: &mut Turn<'_>, place: usize) {
         let branch = &mut self.branches[place];
         if let Some(hop) = branch.hops.pop() {
-            return match self.send(means, turn, place, hop) {
-                Ok(()) => {}
-                Err(Full) => {
-                    means.counters.overloaded += 1;
-                    self.fail_branch(place, 503, "Too Many Transactions");
-                }
-            };
+            if let Err(Full) = self.send(means, turn, place, hop) {
+                means.counters.overloaded += 1;
+                self.fail_branch(place, 503, "Too Many Transactions");
+            }
+            return;
         }
         if branch.resolved {
+            if branch.take_spare() {
+                return self.try_next_hop(means, turn, place);
+            }
             let (status, why) = branch.failed.unwrap_or((480, "Temporarily Unavailable"));
             return self.fail_branch(place, status, why);
         }
@@ -135,7 +136,13 @@ impl ResponseContext {
     }
 
     /// RFC 3261 §16.6 steps 1 to 11: writes the copy and sends it.
-    fn send(&mut self, means: &mut Means, turn: &mut Turn<'_>, place: usize, hop: NextHop) -> Result<(), Full> {
+    fn send(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        place: usize,
+        hop: NextHop,
+    ) -> Result<(), Full> {
         let mut octets = std::mem::take(&mut means.scratch);
         octets.clear();
         let mut hop = hop;
@@ -218,12 +225,16 @@ impl ResponseContext {
         if request.is_in_dialog() || !matches!(self.kind, Kind::Invite | Kind::OpensDialog) {
             return RecordRoutes::default();
         }
-        let caller =
-            Side { transport: self.flow.transport, listener: self.flow.listener, remote: self.flow.remote.ip() };
+        let caller = Side {
+            transport: self.flow.transport,
+            listener: self.flow.listener,
+            remote: self.flow.remote.ip(),
+        };
         let name = |user: &Option<std::sync::Arc<proto::User>>| user.as_ref().map(|user| user.name.clone());
         let (caller_name, callee_name) = (name(&self.caller), name(&branch.target.user));
-        // A phone that is reached as its Contact says needs no flow in the token.
-        let keeps_flow = self.behind_nat || self.flow.connection.is_some();
+        // A phone that is reached as its Contact says needs no flow in the token, and behind a proxy the flow is
+        // not the phone's.
+        let keeps_flow = self.first_hop && (self.behind_nat || self.flow.connection.is_some());
         let caller_end = End {
             flow: keeps_flow.then_some(self.flow),
             user: caller_name.as_deref().unwrap_or_default(),
@@ -240,7 +251,8 @@ impl ResponseContext {
         let bound = Bound { call_id: request.call_id, from_tag: request.from_tag, to_tag: b"" };
         let mut token = Vec::with_capacity(super::token::TOKEN_CHARACTERS_MAX);
         means.settings.tokens.sign(&caller_end, &callee_end, bound, &mut token);
-        RecordRoutes::new(&means.settings, caller, callee, &token)
+        let secure = request.uri.as_sip().is_some_and(|uri| uri.secure);
+        RecordRoutes::new(&means.settings, caller, callee, secure, &token)
     }
 
     /// Ends a branch that brought no response of its own.
@@ -273,7 +285,11 @@ impl Address {
             Host::V4(_) | Host::V6(_) => {
                 let transport = said.unwrap_or(Transport::Udp);
                 let ip = host.ip().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-                Self::Known { transport, hop: targets::to_address(transport, ip, uri.port), flexible: said.is_none() }
+                Self::Known {
+                    transport,
+                    hop: targets::to_address(transport, ip, uri.port),
+                    flexible: said.is_none(),
+                }
             }
         }
     }

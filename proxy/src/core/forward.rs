@@ -132,8 +132,16 @@ impl Copy<'_> {
     fn without_identities<'m>(&'m self, edit: Edit<'m, 'm>) -> Edit<'m, 'm> {
         let message = self.request.message;
         let private = authenticate::wants_privacy(message);
-        let edit = if message.count(Name::PPreferredIdentity) > 0 { edit.remove(Name::PPreferredIdentity) } else { edit };
-        if private && message.count(Name::PAssertedIdentity) > 0 { edit.remove(Name::PAssertedIdentity) } else { edit }
+        let edit = if message.count(Name::PPreferredIdentity) > 0 {
+            edit.remove(Name::PPreferredIdentity)
+        } else {
+            edit
+        };
+        if private && message.count(Name::PAssertedIdentity) > 0 {
+            edit.remove(Name::PAssertedIdentity)
+        } else {
+            edit
+        }
     }
 }
 

@@ -2,22 +2,36 @@
 
 use std::net::IpAddr;
 
-use sip::message::Message;
+use sip::message::{Message, Name};
 use sip::transport::Flow;
-use sip::uri::Uri;
+use sip::uri::{Host, Uri};
 
 /// True when the sender of a request cannot be reached at the address that it names in its Via or in `contact`, so
 /// that only the flow leads back to it.
 pub(crate) fn is_behind_nat(flow: &Flow, message: &Message<'_>, contact: Option<&Uri<'_>>) -> bool {
+    // Behind another proxy the phone is that proxy's concern.
+    if !is_first_hop(message) {
+        return false;
+    }
     let source = flow.remote.ip().to_canonical();
-    // RFC 3261 §18.2.1: a Via that does not hold the source address. Another proxy's Via beneath says nothing.
+    // RFC 3261 §18.2.1: a Via that does not hold the source address.
     let sent_by = message.via().ok().and_then(|via| via.host.ip());
     if sent_by.is_none_or(|sent_by| sent_by.to_canonical() != source) {
         return true;
     }
-    // A gateway that mends the Via and forgets the Contact.
-    let contact = contact.and_then(Uri::as_sip).and_then(|uri| uri.host.ip());
-    contact.is_some_and(|contact| is_private(contact.to_canonical()) && !is_private(source))
+    match contact.and_then(Uri::as_sip).map(|uri| uri.host) {
+        // A gateway that mends the Via and forgets the Contact.
+        Some(Host::V4(contact)) => is_private(contact.into()) && !is_private(source),
+        Some(Host::V6(contact)) => is_private(IpAddr::V6(contact).to_canonical()) && !is_private(source),
+        // A phone has no name that could be looked up.
+        Some(Host::Name(_)) => true,
+        None => false,
+    }
+}
+
+/// True when a request comes from the phone itself: no proxy has put its Via above the phone's.
+pub(crate) fn is_first_hop(message: &Message<'_>) -> bool {
+    message.elements(Name::Via).nth(1).is_none()
 }
 
 /// Addresses that mean nothing outside their own network (RFC 1918, RFC 6598, RFC 4193, link-local).
@@ -50,6 +64,8 @@ mod tests {
             ("192.0.2.9", "192.0.2.9:5060", "sip:a@10.0.0.9", true),
             ("192.0.2.9", "192.0.2.9:5060", "sip:a@198.51.100.1", false),
             ("phone.invalid", "192.0.2.9:5060", "sip:a@phone.invalid", true),
+            ("192.0.2.9", "192.0.2.9:5060", "sip:a@carillon.local", true),
+            ("192.0.2.9;branch=z, SIP/2.0/UDP 10.0.0.9", "192.0.2.7:5060", "sip:a@10.0.0.9", false),
             ("[2001:db8::9]", "[2001:db8::9]:5060", "sip:a@[2001:db8::9]", false),
         ] {
             let text = format!("REGISTER sip:b SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch=z9hG4bK1\r\n\r\n");

@@ -28,14 +28,16 @@ impl Side {
 
 impl RecordRoutes {
     /// Our URIs towards the caller and the callee, the token in the first.
-    pub fn new(settings: &Settings, caller: Side, callee: Side, token: &[u8]) -> Self {
+    ///
+    /// `secure`: the Request-URI is of `sips:`, and so must these be (RFC 3261 §16.6 step 4).
+    pub fn new(settings: &Settings, caller: Side, callee: Side, secure: bool, token: &[u8]) -> Self {
         let same_name = settings.listeners.sent_by(caller.listener, caller.remote)
             == settings.listeners.sent_by(callee.listener, callee.remote);
         let mut routes = SmallVec::new();
-        routes.push(uri(settings, caller, token));
+        routes.push(uri(settings, caller, secure, token));
         // RFC 5658 §3.3: with one URI for both sides, a side could not reach us by its own transport.
         if !(same_name && caller.transport == callee.transport) {
-            routes.push(uri(settings, callee, b""));
+            routes.push(uri(settings, callee, secure, b""));
         }
         Self(routes)
     }
@@ -46,16 +48,18 @@ impl RecordRoutes {
     }
 }
 
-fn uri(settings: &Settings, side: Side, token: &[u8]) -> Text {
+fn uri(settings: &Settings, side: Side, secure: bool, token: &[u8]) -> Text {
     let (host, port) = settings.listeners.sent_by(side.listener, side.remote);
     let mut text = Text::default();
-    text.push(b"<sip:");
+    text.push(if secure { b"<sips:" } else { b"<sip:" });
     if !token.is_empty() {
         text.push(token);
         text.push(b"@");
     }
     let rest = match side.transport {
         Transport::Udp => Text::of(format_args!("{host}:{port};lr>")),
+        // RFC 3261 §26.2.2: `sips:` says TLS itself.
+        Transport::Tls if secure => Text::of(format_args!("{host}:{port};lr>")),
         other => Text::of(format_args!("{host}:{port};transport={};lr>", other.param_name())),
     };
     text.push(rest.as_bytes());

@@ -20,7 +20,10 @@ impl ResponseContext {
     /// one is a target, as far as its caller may reach it.
     pub fn follow_redirection(&mut self, means: &mut Means, place: usize, message: &Message<'_>) -> bool {
         let settings = Arc::clone(&means.settings);
-        if !settings.config.follow_redirects || self.cancelled || self.closed || self.redirections >= REDIRECTIONS_MAX
+        if !settings.config.follow_redirects
+            || self.cancelled
+            || self.closed
+            || self.redirections >= REDIRECTIONS_MAX
         {
             return false;
         }
@@ -53,7 +56,10 @@ impl ResponseContext {
     fn insert_step(&mut self, users: Vec<Arc<str>>) {
         let mut steps: Vec<Step> = self.plan.steps.as_deref().unwrap_or_default().to_vec();
         let at = self.plan.next.min(steps.len());
-        steps.insert(at, Step::Ring { users: users.into(), seconds: self.plan.seconds, strategy: Strategy::All });
+        steps.insert(
+            at,
+            Step::Ring { users: users.into(), seconds: self.plan.seconds, strategy: Strategy::All },
+        );
         self.plan.steps = Some(steps.into());
     }
 }

@@ -74,7 +74,7 @@ impl ResponseContext {
             means.endpoint.set_user(transaction, User::Answered(server));
         }
         if self.answered.is_none() {
-            means.counters.calls_answered += u64::from(self.kind == Kind::Invite);
+            means.counters.calls_answered += u64::from(self.kind == Kind::Invite && self.plan.rule.is_some());
             self.answered = Some(message.status().map_or(200, Status::code));
             self.waiting.clear();
             self.plan.ends = None;
@@ -94,9 +94,9 @@ impl ResponseContext {
         if branch.abandoned {
             return;
         }
-        if status.code() == 503 && !(branch.hops.is_empty() && branch.resolved) {
-            // RFC 3263 §4.3: the next address may do better.
-            branch.failed = Some((500, "Server Internal Error"));
+        // RFC 3263 §4.3: after a 503 the next address may do better; RFC 5626 §5.3.1: after a 430, another flow.
+        if matches!(status.code(), 430 | 503) && branch.has_another_hop() {
+            branch.failed = Some(if status.code() == 430 { FLOW_FAILED } else { SERVER_ERROR });
             branch.state = BranchState::Resolving;
             return self.try_next_hop(means, turn, place);
         }
@@ -131,9 +131,11 @@ impl ResponseContext {
         branch.failed = Some(match failure {
             // §16.7 step 2 with §17.1.1.2: a timeout stands for a 408.
             Failure::Timeout => (408, "Request Timeout"),
-            // §16.9: a transport error stands for a 503; RFC 5626 §5.3: a flow that fails is gone, which is
-            // no fault of this server.
-            Failure::Transport if flow_is_gone => (480, "Temporarily Unavailable"),
+            // §16.9: a transport error stands for a 503. A phone that is not where it registered is away, though,
+            // which is no fault of this server (RFC 3261 §21.4.18).
+            Failure::Transport if flow_is_gone || branch.target.user.is_some() => {
+                (480, "Temporarily Unavailable")
+            }
             Failure::Transport => (503, "Service Unavailable"),
         });
         if branch.abandoned || self.cancelled {
@@ -147,7 +149,8 @@ impl ResponseContext {
 
     /// §16.7 steps 6 to 9: when no branch is left that could answer, the best response goes upstream.
     pub fn finish(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
-        if self.answered.is_some() || self.branches.iter().any(super::response_context::Branch::is_waited_for) {
+        if self.answered.is_some() || self.branches.iter().any(super::response_context::Branch::is_waited_for)
+        {
             return;
         }
         if let Some((status, reason)) = self.plan.answer.take() {
@@ -246,10 +249,13 @@ fn challenges(status: Status, message: &Message<'_>) -> SmallVec<[Challenge; 1]>
     if !matches!(status.code(), 401 | 407) {
         return SmallVec::new();
     }
-    let of = |name, by_proxy| message.lines(name).map(move |value| Challenge { by_proxy, value: value.into() });
+    let of =
+        |name, by_proxy| message.lines(name).map(move |value| Challenge { by_proxy, value: value.into() });
     of(Name::WwwAuthenticate, false).chain(of(Name::ProxyAuthenticate, true)).collect()
 }
 
+const FLOW_FAILED: (u16, &str) = (480, "Temporarily Unavailable");
+const SERVER_ERROR: (u16, &str) = (500, "Server Internal Error");
 /// RFC 3326 §2 with §3.1: the phones of a group show no missed call when another took it.
 const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 const DECLINED_ELSEWHERE: &str = "SIP;cause=600;text=\"Busy Everywhere\"";

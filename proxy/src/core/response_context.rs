@@ -13,11 +13,11 @@ use sip::transport::{Flow, NextHop};
 use smallvec::SmallVec;
 
 use super::best::Best;
+use super::means::Means;
 use super::route::Step;
+use super::route_headers::Way;
 use super::slots::Slot;
 use super::targets::Target;
-use super::means::Means;
-use super::route_headers::Way;
 
 /// One request that is being forwarded.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct ResponseContext {
     pub flow: Flow,
     /// True when its sender is behind NAT.
     pub behind_nat: bool,
+    /// True when its sender is the phone itself, and not a proxy before us.
+    pub first_hop: bool,
     /// When it came.
     pub since: Instant,
     /// What decided its routing, for the branches.
@@ -176,6 +178,21 @@ impl Branch {
         }
     }
 
+    /// True while there is another way to the same phone.
+    pub fn has_another_hop(&self) -> bool {
+        !self.hops.is_empty() || !self.resolved || !self.target.spare.is_empty()
+    }
+
+    /// Turns to the next flow of the same phone; false when there is none.
+    pub fn take_spare(&mut self) -> bool {
+        let Some(mut spare) = self.target.spare.pop() else { return false };
+        spare.spare = std::mem::take(&mut self.target.spare);
+        self.hops = spare.flow.into_iter().map(NextHop::Flow).collect();
+        self.resolved = !spare.by_uri;
+        self.target = spare;
+        true
+    }
+
     /// True while a final response may still come.
     pub fn is_pending(&self) -> bool {
         self.state != BranchState::Completed
@@ -211,7 +228,8 @@ impl ResponseContext {
 
     /// The nearest of its moments.
     pub fn deadline(&self) -> Option<Instant> {
-        let timers = self.branches.iter().filter(|branch| branch.is_pending()).filter_map(|branch| branch.timer_c);
+        let timers =
+            self.branches.iter().filter(|branch| branch.is_pending()).filter_map(|branch| branch.timer_c);
         timers.chain(self.plan.ends).min()
     }
 

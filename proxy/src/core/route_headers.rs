@@ -59,7 +59,12 @@ impl Way {
     /// The Routes that remain.
     pub fn remaining<'a>(&self, message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let left = self.keep.as_ref().map_or(usize::MAX, |(_, left)| *left);
-        message.elements(Name::Route).skip(self.own).take(left).collect::<smallvec::SmallVec<[_; 4]>>().into_iter()
+        message
+            .elements(Name::Route)
+            .skip(self.own)
+            .take(left)
+            .collect::<smallvec::SmallVec<[_; 4]>>()
+            .into_iter()
     }
 
     fn open(&mut self, settings: &Settings, request: &Request<'_>, user: &[u8]) {

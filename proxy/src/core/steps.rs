@@ -51,7 +51,8 @@ impl ResponseContext {
 
     /// True while the present step may still bring an answer.
     pub fn has_work(&self) -> bool {
-        !self.waiting.is_empty() || self.branches.iter().any(|branch| branch.is_pending() && !branch.abandoned)
+        !self.waiting.is_empty()
+            || self.branches.iter().any(|branch| branch.is_pending() && !branch.abandoned)
     }
 
     fn ring(&mut self, means: &mut Means, turn: &mut Turn<'_>, users: &Arc<[Arc<str>]>, strategy: Strategy) {
@@ -91,10 +92,8 @@ impl ResponseContext {
             }
             Ok(Found::Nobody { nearest }) => {
                 let rule = self.plan.rule.as_deref().unwrap_or_default();
-                match nearest {
-                    Some(nearest) => tracing::info!(rule, nearest, "a call for a user who does not exist"),
-                    None => tracing::info!(rule, "a call for a user who does not exist"),
-                }
+                let nearest = nearest.unwrap_or_default();
+                tracing::info!(rule, nearest, "a call for a user who does not exist");
                 self.settle_place(place, 404, "Not Found");
             }
             Err(error) => {
@@ -120,10 +119,8 @@ impl ResponseContext {
                 let rank = if self.plan.in_order { place as u16 } else { 0 };
                 let start = means.settings.tokens.start();
                 let before = self.targets;
-                for binding in &located.bindings {
-                    if let Some(target) = Target::of_binding(&binding, rank, &user, start) {
-                        self.add_target(means, target);
-                    }
+                for target in Target::of_bindings(&located.bindings, rank, &user, start) {
+                    self.add_target(means, target);
                 }
                 if self.targets == before {
                     // RFC 3261 §21.4.18: the user is known and has no phone that could ring.
@@ -190,7 +187,8 @@ impl ResponseContext {
     /// The seconds have run out: these phones are silenced, and the next ones ring.
     pub fn on_seconds(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
         self.plan.ends = None;
-        let rank = self.branches.iter().rev().find(|branch| branch.is_pending()).map(|branch| branch.target.rank);
+        let rank =
+            self.branches.iter().rev().find(|branch| branch.is_pending()).map(|branch| branch.target.rank);
         // Lower q of the same rank would have to share the seconds that are over.
         self.waiting.retain(|target| Some(target.rank) != rank);
         self.best.consider(408, Answer::Local("Request Timeout"), SmallVec::new());

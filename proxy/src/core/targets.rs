@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use proto::Binding;
+use proto::{Binding, Bindings};
 use sip::transport::{Flow, NextHop, Transport};
 use smallvec::SmallVec;
 
@@ -28,6 +28,8 @@ pub(crate) struct Target {
     pub user: Option<Arc<proto::User>>,
     /// Which phone of that user; 0 when it does not say.
     pub instance: u32,
+    /// Older flows of the same phone, the next one last (RFC 5626 §5.3): tried when this one fails.
+    pub spare: Vec<Target>,
 }
 
 impl Target {
@@ -42,6 +44,7 @@ impl Target {
             q: 1000,
             user: None,
             instance: 0,
+            spare: Vec::new(),
         }
     }
 
@@ -51,8 +54,10 @@ impl Target {
         if flow.is_none() && !by_uri {
             return None;
         }
+        // RFC 3261 §19.1.1: a Request-URI has no headers.
+        let uri = binding.uri.split('?').next().unwrap_or_default();
         Some(Self {
-            uri: binding.uri.as_bytes().into(),
+            uri: uri.as_bytes().into(),
             route: binding.path.iter().map(Box::from).collect(),
             flow,
             by_uri,
@@ -60,7 +65,37 @@ impl Target {
             q: binding.q,
             user: Some(Arc::clone(user)),
             instance: instance_hash(binding.instance),
+            spare: Vec::new(),
         })
+    }
+
+    /// The phones of a user, one target for each: RFC 5626 §5.3 forbids to try two flows of one phone at once, so
+    /// the flow that was registered last goes first and the others are kept in hand.
+    pub fn of_bindings(
+        bindings: &Bindings,
+        rank: u16,
+        user: &Arc<proto::User>,
+        start: u32,
+    ) -> SmallVec<[Self; 2]> {
+        let mut phones: SmallVec<[SmallVec<[(u64, Self); 1]>; 2]> = SmallVec::new();
+        for binding in bindings {
+            let Some(target) = Self::of_binding(&binding, rank, user, start) else { continue };
+            let is_flow = binding.reg_id != 0 && target.instance != 0;
+            let same = |phone: &SmallVec<[(u64, Self); 1]>| is_flow && phone[0].1.instance == target.instance;
+            let place = phones.iter().position(same);
+            let flow = (binding.updated_ms, target);
+            match place {
+                Some(place) => phones[place].push(flow),
+                None => phones.push(SmallVec::from_iter([flow])),
+            }
+        }
+        let newest = |mut flows: SmallVec<[(u64, Self); 1]>| {
+            flows.sort_by_key(|(updated_ms, _)| *updated_ms);
+            let (_, mut newest) = flows.pop()?;
+            newest.spare = flows.into_iter().map(|(_, older)| older).collect();
+            Some(newest)
+        };
+        phones.into_iter().filter_map(newest).collect()
     }
 
     /// True when both are tried at the same time.
@@ -80,7 +115,9 @@ pub(crate) fn instance_hash(instance: &str) -> u32 {
         return 0;
     }
     // FNV-1a: nobody gains by choosing an instance that meets another of his own.
-    let hash = instance.bytes().fold(0x811c_9dc5_u32, |hash, octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193));
+    let hash = instance
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193));
     hash.max(1)
 }
 
@@ -98,7 +135,8 @@ fn reach(binding: &Binding<'_>, start: u32) -> (Option<Flow>, bool) {
                 // RFC 3261 §16.6 step 7: a phone that is not behind NAT is reached where its Contact says.
                 return (None, true);
             }
-            let dialable = !behind_nat && !outbound && matches!(flow.transport, Transport::Udp | Transport::Tcp);
+            let dialable =
+                !behind_nat && !outbound && matches!(flow.transport, Transport::Udp | Transport::Tcp);
             (Some(flow), dialable)
         }
         Some((flow::Read::Gone, behind_nat)) => (None, !behind_nat && !outbound),
@@ -160,8 +198,13 @@ mod tests {
         ] {
             let flow = flow_octets(transport, behind_nat, 1);
             let path: &[&str] = if has_path { &["<sip:p1.example.net;lr>"] } else { &[] };
-            let binding =
-                Binding { uri: "sip:bob@192.0.2.9", flow: &flow, reg_id, path: path.into(), ..Binding::default() };
+            let binding = Binding {
+                uri: "sip:bob@192.0.2.9",
+                flow: &flow,
+                reg_id,
+                path: path.into(),
+                ..Binding::default()
+            };
             let target = Target::of_binding(&binding, 0, &user(), start);
             let found = target.map(|target| (target.flow.is_some(), target.by_uri));
             assert_eq!(found, expected, "{transport:?} {behind_nat} {reg_id} {start} {has_path}");
@@ -169,9 +212,35 @@ mod tests {
     }
 
     #[test]
+    fn the_flows_of_one_phone_are_one_target() {
+        let flow = flow_octets(Transport::Tcp, false, 1);
+        let binding = |uri: &'static str, instance: &'static str, reg_id, updated_ms| Binding {
+            uri,
+            instance,
+            reg_id,
+            updated_ms,
+            flow: Box::leak(flow.clone().into_boxed_slice()),
+            ..Binding::default()
+        };
+        let bindings = Bindings::from_iter([
+            binding("sip:a1", "urn:a", 1, 10),
+            binding("sip:b", "urn:b", 1, 10),
+            binding("sip:a2", "urn:a", 2, 30),
+            binding("sip:a3", "urn:a", 3, 20),
+            binding("sip:plain", "urn:a", 0, 40),
+        ]);
+        let targets = Target::of_bindings(&bindings, 0, &user(), 1);
+        let uris: Vec<_> = targets.iter().map(|target| &*target.uri).collect();
+        assert_eq!(uris, [&b"sip:a2"[..], b"sip:b", b"sip:plain"]);
+        let spare: Vec<_> = targets[0].spare.iter().map(|target| &*target.uri).collect();
+        assert_eq!(spare, [&b"sip:a1"[..], b"sip:a3"]);
+    }
+
+    #[test]
     fn targets_are_tried_by_rank_and_then_by_q() {
         let target = |name: &str, rank, q| Target { rank, q, ..Target::by_uri(name.as_bytes()) };
-        let mut targets = [target("d", 1, 1000), target("b", 0, 500), target("a", 0, 700), target("c", 0, 500)];
+        let mut targets =
+            [target("d", 1, 1000), target("b", 0, 500), target("a", 0, 700), target("c", 0, 500)];
         order(&mut targets);
         let names: Vec<_> = targets.iter().map(|target| target.uri[0]).collect();
         assert_eq!(names, b"abcd");

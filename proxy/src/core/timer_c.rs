@@ -34,7 +34,9 @@ impl ResponseContext {
                 means.endpoint.cancel(turn.now, transaction, &[], User::Alone, turn.out.wire());
             }
             // §16.8: one that has not stands for a 408.
-            (BranchState::Resolving | BranchState::Calling, _) => self.fail_branch(place, 408, "Request Timeout"),
+            (BranchState::Resolving | BranchState::Calling, _) => {
+                self.fail_branch(place, 408, "Request Timeout")
+            }
             (BranchState::Proceeding | BranchState::Completed, _) => {}
         }
     }

@@ -7,8 +7,8 @@
 
 use std::hash::Hasher;
 
-use siphasher::sip128::{Hasher128, SipHasher24};
 use sip::transport::Flow;
+use siphasher::sip128::{Hasher128, SipHasher24};
 use smallvec::SmallVec;
 
 use super::flow;
@@ -182,7 +182,8 @@ fn same(left: &[u8; SIGNATURE], right: &[u8; SIGNATURE]) -> bool {
 
 fn write_base64url(octets: &[u8], out: &mut Vec<u8>) {
     for chunk in octets.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, octet| word << 8 | u32::from(*octet)) << (8 * (3 - chunk.len()));
+        let word =
+            chunk.iter().fold(0_u32, |word, octet| word << 8 | u32::from(*octet)) << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
             out.push(ALPHABET[(word >> (18 - 6 * place)) as usize & 63]);
         }

@@ -38,7 +38,12 @@ fn what_may_not_be_forwarded_is_answered() {
     for (from, to, status, says) in [
         ("Max-Forwards: 70", "Max-Forwards: 0", 483, ""),
         ("Max-Forwards: 70", "Max-Forwards: many", 400, "Max-Forwards"),
-        ("Max-Forwards: 70", "Max-Forwards: 70\r\nProxy-Require: quantum, path", 420, "Unsupported: quantum, path"),
+        (
+            "Max-Forwards: 70",
+            "Max-Forwards: 70\r\nProxy-Require: quantum, path",
+            420,
+            "Unsupported: quantum, path",
+        ),
         ("INVITE sip:bob@carillon.local", "INVITE http://carillon.local", 416, ""),
         ("Call-ID: ", "X-Call-ID: ", 400, "Call-ID"),
         ("SIP/2.0\r\nVia", "SIP/3.0\r\nVia", 505, ""),
@@ -106,7 +111,9 @@ fn a_request_that_comes_back_is_a_loop_and_one_that_changed_is_a_spiral() {
 fn own_event_packages_are_refused_and_never_forked() {
     let mut world = World::new();
     world.register(&["alice"]);
-    for (method, event) in [("SUBSCRIBE", "message-summary"), ("SUBSCRIBE", "dialog"), ("PUBLISH", "presence")] {
+    for (method, event) in
+        [("SUBSCRIBE", "message-summary"), ("SUBSCRIBE", "dialog"), ("PUBLISH", "presence")]
+    {
         let headers = format!("Event: {event}\r\n");
         world.request("alice", method, "sip:alice@carillon.local", &headers, "");
         let refused = world.take("alice");
@@ -177,7 +184,8 @@ fn a_private_identity_stays_inside() {
     let mut world = with(|config| config.trusted = vec!["10.0.0.50/32".parse().unwrap()]);
     world.phone("trunk", "trunk", Transport::Udp, "10.0.0.50:5060");
     world.register(&["bob"]);
-    let headers = "P-Asserted-Identity: <tel:+33123456789>\r\nPrivacy: id\r\nP-Preferred-Identity: <sip:x@y>\r\n";
+    let headers =
+        "P-Asserted-Identity: <tel:+33123456789>\r\nPrivacy: id\r\nP-Preferred-Identity: <sip:x@y>\r\n";
     world.request("trunk", "INVITE", "sip:bob@carillon.local", headers, "");
     let invite = world.take("bob");
     assert_eq!(invite.header(Name::PAssertedIdentity), "");
@@ -287,7 +295,9 @@ fn one_user_cannot_set_up_more_calls_than_allowed() {
 #[test]
 fn rubbish_is_dropped_and_counted() {
     let mut world = World::new();
-    for text in ["", "\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n", "ACK sip:a@b SIP/2.0\r\n\r\n"] {
+    for text in
+        ["", "\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n", "ACK sip:a@b SIP/2.0\r\n\r\n"]
+    {
         world.send("alice", text);
     }
     assert!(!world.has_mail("alice"));

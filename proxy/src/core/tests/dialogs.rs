@@ -55,7 +55,11 @@ fn a_forged_token_is_no_token() {
     let (mut caller, _, _) = talk(&mut world, "bob");
     let good = caller.routes[0].clone();
     let token = good.split([':', '@']).nth(1).unwrap().to_owned();
-    let forged = if token.ends_with('A') { token.replace('A', "B") } else { format!("{}A", &token[..token.len() - 1]) };
+    let forged = if token.ends_with('A') {
+        token.replace('A', "B")
+    } else {
+        format!("{}A", &token[..token.len() - 1])
+    };
     caller.routes[0] = good.replace(&token, &forged);
     world.within("alice", &mut caller, "BYE");
     // It is asked who it is, like any request without a token.
@@ -99,7 +103,10 @@ fn a_strict_router_ahead_is_obeyed() {
     caller.routes.push("<sip:10.0.0.50>".into());
     world.within("alice", &mut caller, "BYE");
     let bye = world.take("gate");
-    assert_eq!((bye.uri(), bye.header(Name::Route)), ("sip:10.0.0.50".into(), format!("<{}>", caller.target)));
+    assert_eq!(
+        (bye.uri(), bye.header(Name::Route)),
+        ("sip:10.0.0.50".into(), format!("<{}>", caller.target))
+    );
     world.reply("gate", &bye, 200);
     world.finish();
 }

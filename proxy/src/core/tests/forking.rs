@@ -294,3 +294,30 @@ fn a_path_leads_to_its_phone() {
     world.reply("edge2", &invite, 200);
     world.finish();
 }
+
+#[test]
+fn the_flows_of_one_phone_are_tried_one_after_the_other() {
+    let mut world = World::new();
+    world.phone("flow1", "bob", Transport::Tcp, "10.0.0.30:40001");
+    world.phone("flow2", "bob", Transport::Tcp, "10.0.0.30:40002");
+    for (who, reg_id) in [("flow1", 1), ("flow2", 2)] {
+        world.at(who).contact_params = format!(";reg-id={reg_id};+sip.instance=\"<urn:uuid:1>\"");
+    }
+    world.register(&["alice"]);
+    for who in ["flow1", "flow2"] {
+        for _ in 0..2 {
+            world.request(who, "REGISTER", "sip:carillon.local", "Supported: outbound, path\r\n", "");
+            let answer = world.take(who);
+            world.at(who).challenged(&answer);
+        }
+    }
+    assert_eq!(world.services.bindings["bob@carillon.local"].len(), 2);
+    world.invite("alice", "bob");
+    let first = world.take("flow2");
+    assert!(!world.has_mail("flow1"));
+    world.reply("flow2", &first, 430);
+    let second = world.take("flow1");
+    world.reply("flow1", &second, 200);
+    assert_eq!(world.take_only("alice", "200").status(), 200);
+    world.finish();
+}

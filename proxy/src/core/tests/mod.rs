@@ -10,4 +10,5 @@ mod phone;
 mod plan;
 mod registration;
 mod services;
+mod storm;
 mod world;

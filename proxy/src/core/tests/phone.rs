@@ -68,7 +68,8 @@ impl Phone {
     pub fn request_of(&mut self, method: &str, uri: &str, call: &str, headers: &str, body: &str) -> String {
         let via = self.via();
         let from = format!("<sip:{}@carillon.local>;tag={}-tag", self.user, self.name);
-        let to = if method == "REGISTER" { format!("sip:{}@carillon.local", self.user) } else { uri.to_owned() };
+        let to =
+            if method == "REGISTER" { format!("sip:{}@carillon.local", self.user) } else { uri.to_owned() };
         let credentials = self.credentials(method, uri);
         let contact = match method {
             "REGISTER" => format!("Contact: {}{}\r\n", self.contact(), self.contact_params),
@@ -130,7 +131,11 @@ impl Phone {
                 _ => {}
             }
         }
-        text + &format!("Contact: {}\r\n{headers}Content-Length: {}\r\n\r\n{body}", self.contact(), body.len())
+        text + &format!(
+            "Contact: {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            self.contact(),
+            body.len()
+        )
     }
 
     /// A request inside a dialog.

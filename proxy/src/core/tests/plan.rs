@@ -63,7 +63,8 @@ fn the_next_step_rings_when_the_seconds_are_over() {
 
 #[test]
 fn the_next_step_rings_at_once_when_all_have_refused() {
-    let steps = vec![ring(&["bob", "nobody"], Some(10), Strategy::All), ring(&["martin"], None, Strategy::All)];
+    let steps =
+        vec![ring(&["bob", "nobody"], Some(10), Strategy::All), ring(&["martin"], None, Strategy::All)];
     let mut world = world(steps);
     let sent = world.invite("alice", "100");
     let bob = world.take("bob");
@@ -95,10 +96,10 @@ fn a_late_answer_of_an_earlier_step_wins() {
 
 #[test]
 fn in_order_each_one_rings_for_the_seconds() {
-    let steps = vec![ring(&["bob", "martin"], Some(5), Strategy::InOrder), Step::Answer {
-        status: 480,
-        reason: Some("Nobody Is In".into()),
-    }];
+    let steps = vec![
+        ring(&["bob", "martin"], Some(5), Strategy::InOrder),
+        Step::Answer { status: 480, reason: Some("Nobody Is In".into()) },
+    ];
     let mut world = world(steps);
     let sent = world.invite("alice", "100");
     for who in ["bob", "martin"] {

@@ -4,11 +4,14 @@ use sip::message::Name;
 use sip::transport::Transport;
 
 use super::services::Pace;
-use super::world::World;
+use super::world::{Setup, World};
+use crate::config::ProxyConfig;
 
 #[test]
 fn a_phone_registers_with_digest() {
-    let mut world = World::new();
+    let algorithms = vec!["SHA-256".into(), "MD5".into()];
+    let config = ProxyConfig { algorithms, ..ProxyConfig::default() };
+    let mut world = World::with(Setup { config, ..Setup::default() });
     world.request("alice", "REGISTER", "sip:carillon.local", "", "");
     let challenge = world.take("alice");
     let algorithms = challenge.text().matches("algorithm=").count();
@@ -150,7 +153,11 @@ fn a_flow_of_outbound_is_named_by_instance_and_reg_id() {
     world.request("alice", "REGISTER", "sip:carillon.local", "Supported: path, outbound\r\n", "");
     let accepted = world.take("alice");
     assert_eq!(accepted.header(Name::Require), "outbound");
-    assert!(accepted.text().contains(";+sip.instance=\"<urn:uuid:0>\";reg-id=1;expires=3600"), "{}", accepted.text());
+    assert!(
+        accepted.text().contains(";+sip.instance=\"<urn:uuid:0>\";reg-id=1;expires=3600"),
+        "{}",
+        accepted.text()
+    );
     world.finish();
 }
 
@@ -168,5 +175,29 @@ fn a_service_that_is_away_is_a_503_with_retry_after() {
     assert_eq!(world.take("alice").status(), 503);
     world.release();
     assert_eq!(world.edge.counters().late_answers, 1);
+    world.finish();
+}
+
+#[test]
+fn a_trusted_peer_registers_whom_it_found() {
+    let config = ProxyConfig { trusted: vec!["10.0.0.50/32".parse().unwrap()], ..ProxyConfig::default() };
+    for (user, status) in [("alice", 200), ("nobody", 404)] {
+        let mut world = World::with(Setup { config: config.clone(), ..Setup::default() });
+        world.phone("edge2", user, Transport::Udp, "10.0.0.50:5060");
+        world.request("edge2", "REGISTER", "sip:carillon.local", "", "");
+        assert_eq!(world.take("edge2").status(), status);
+        world.finish();
+    }
+}
+
+#[test]
+fn parameters_that_mean_nothing_to_us_are_told_again() {
+    let mut world = World::new();
+    world.register(&["alice"]);
+    world.at("alice").contact_params = ";methods=\"INVITE, BYE\";q=0.25;audio;expires=120".into();
+    world.request("alice", "REGISTER", "sip:carillon.local", "", "");
+    let accepted = world.take("alice");
+    let told = "<sip:alice@10.0.0.1:5060>;q=0.250;methods=\"INVITE, BYE\";audio;expires=120";
+    assert_eq!(accepted.header(Name::Contact), told);
     world.finish();
 }

@@ -32,6 +32,7 @@ pub struct Kept {
     pub instance: String,
     pub reg_id: u32,
     pub expires: u32,
+    pub params: String,
 }
 
 /// The services, and what the edge has put out.
@@ -97,6 +98,7 @@ impl Services {
                             instance: update.instance.to_owned(),
                             reg_id: update.reg_id,
                             expires,
+                            params: update.params.to_owned(),
                         });
                     }
                 }
@@ -116,7 +118,9 @@ impl Services {
                 path: path.as_slice().into(),
                 flow: &kept.flow,
                 instance: &kept.instance,
+                params: &kept.params,
                 reg_id: kept.reg_id,
+                updated_ms: kept.reg_id.into(),
                 ..Binding::default()
             });
         }

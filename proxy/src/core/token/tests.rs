@@ -6,7 +6,8 @@ use sip::transport::{ConnectionId, ListenerId, Transport};
 
 use super::*;
 
-const BOUND: Bound<'_> = Bound { call_id: b"3848276298220188511@atlanta", from_tag: b"9fxced76sl", to_tag: b"" };
+const BOUND: Bound<'_> =
+    Bound { call_id: b"3848276298220188511@atlanta", from_tag: b"9fxced76sl", to_tag: b"" };
 
 fn keys() -> Keys {
     Keys::new(1, [7; 16], 42)
