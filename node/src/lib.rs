@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod config;
 pub mod listen;
+pub mod rpc;
 pub mod shard;
 
 pub use listen::{Listener, Listeners};

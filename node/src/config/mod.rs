@@ -5,12 +5,14 @@ mod duration;
 mod load;
 mod secret;
 mod size;
+mod watch;
 
 pub use address::{ListenAddress, Network};
 pub use duration::Duration;
 pub use load::{Problem, Report, Source};
 pub use secret::{Secret, SecretError};
 pub use size::Size;
+pub use watch::{Stamp, Watch};
 
 /// For fields of type [`std::time::Duration`]: `#[serde(with = "node::config::span")]`.
 pub mod span {

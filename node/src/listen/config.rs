@@ -45,6 +45,10 @@ pub struct Config {
     pub limits: MessageLimits,
     /// Certificates.
     pub tls: Tls,
+    /// Where a certificate that had to be made is kept; set by the program, not by the file. Without it such a
+    /// certificate lasts for one run.
+    #[serde(skip)]
+    pub state_folder: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -63,7 +67,15 @@ impl Default for Config {
             connect_queue_max: 256,
             limits: MessageLimits::default(),
             tls: Tls::default(),
+            state_folder: None,
         }
+    }
+}
+
+impl Config {
+    /// How often the files of certificates are looked at.
+    pub(crate) fn tls_watch_period(&self) -> std::time::Duration {
+        *self.tls.watch_period.unwrap_or(Duration::from_secs(1))
     }
 }
 
@@ -127,6 +139,8 @@ pub struct Tls {
     /// False connects to servers whatever their certificate says. Default true. False lets anybody between read and
     /// change the calls; it is for laboratories.
     pub verify_servers: Option<bool>,
+    /// How often the files are looked at. Default 1 s.
+    pub watch_period: Option<Duration>,
 }
 
 /// One listening socket.

@@ -2,6 +2,7 @@
 
 mod bind;
 mod config;
+pub(crate) mod streams;
 pub mod stun;
 mod table;
 mod udp;
@@ -9,5 +10,7 @@ mod udp;
 pub use bind::BindError;
 pub(crate) use bind::{Bound, bind};
 pub use config::{Config, Listen, MessageLimits, Tls};
+pub(crate) use streams::Streams;
+pub use streams::{StreamCounters, TlsError};
 pub use table::{Advertised, Interface, Listener, Listeners};
 pub(crate) use udp::{Datagrams, UdpPort};

@@ -18,6 +18,7 @@ mod start;
 
 pub use config::Config;
 pub use counters::{Count, Counters};
+pub(crate) use inbox::Item;
 pub use inbox::{Door, Full, Inbox};
 pub use spread::Spread;
 pub use start::{Place, Shards, StartError, start};

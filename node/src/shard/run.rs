@@ -18,7 +18,7 @@ use super::inbox::{Batch, Door, Inbox, Item};
 use super::quarantine::Quarantine;
 use super::{Core, Counters, Input, Spread};
 use crate::clock;
-use crate::listen::{Datagrams, Listeners, UdpPort, stun};
+use crate::listen::{Datagrams, Listeners, Streams, UdpPort, stun};
 
 /// What a shard is made of. Nothing of it is shared but the inboxes, the listener table and the counters.
 pub(crate) struct Shard<C: Core> {
@@ -29,6 +29,7 @@ pub(crate) struct Shard<C: Core> {
     pub(crate) inbox: Inbox<C::Posted>,
     pub(crate) ports: Vec<UdpPort>,
     pub(crate) listeners: Arc<Listeners>,
+    pub(crate) streams: Option<Arc<Streams>>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) quarantine: Quarantine,
     pub(crate) rooms: Rooms<C::Posted>,
@@ -261,7 +262,12 @@ impl<C: Core> Shard<C> {
         for (sending, octets) in outbox.sends() {
             match sending.to.transport() {
                 Transport::Udp => self.send_datagram(sending, octets),
-                _ => self.fail(sending, "no such transport"),
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                    let streams = self.streams.as_ref().ok_or("no listener of a stream transport");
+                    if let Err(why) = streams.and_then(|streams| streams.send(sending, octets, self.number)) {
+                        self.fail(sending, why);
+                    }
+                }
             }
         }
         self.rooms.outbox = outbox;

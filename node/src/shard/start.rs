@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 use super::inbox::Item;
@@ -11,7 +13,7 @@ use super::quarantine::Quarantine;
 use super::run::{Rooms, Shard};
 use super::{Config, Core, Counters, Door, Inbox, Spread};
 use crate::clock;
-use crate::listen::{self, BindError, Bound, Listeners, UdpPort};
+use crate::listen::{self, BindError, Bound, Listeners, StreamCounters, Streams, TlsError, UdpPort};
 
 /// What a core is told about its place when it is made.
 #[derive(Debug)]
@@ -41,6 +43,9 @@ pub enum StartError {
     /// A port could not be had.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The certificates are of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A thread or its runtime could not be made.
     #[error("cannot start a shard: {0}")]
     Thread(#[from] io::Error),
@@ -53,17 +58,21 @@ pub struct Shards<P> {
     spread: Spread,
     counters: Vec<Arc<Counters>>,
     listeners: Arc<Listeners>,
+    streams: Option<Arc<Streams>>,
     threads: Vec<JoinHandle<()>>,
+    /// Of its own only when it was started outside of one.
+    io: Option<Runtime>,
 }
 
-/// Binds every listener and starts the shards, each with the core that `make` gives for its place.
+/// Binds every listener and starts the shards, each with the core that `make` gives for its place. Stream
+/// connections live on the runtime that it is called in; outside of one, on a runtime made for them.
 pub fn start<C: Core>(
     config: &Config,
     sockets: &listen::Config,
     mut make: impl FnMut(Place<C::Posted>) -> C,
 ) -> Result<Shards<C::Posted>, StartError> {
     let count = config.count();
-    let Bound { listeners, udp, streams: _ } = listen::bind(sockets, count)?;
+    let Bound { listeners, udp, streams } = listen::bind(sockets, count)?;
     let spread = Spread::new(count, clock::seed());
     let inboxes: Arc<[Inbox<C::Posted>]> = (0..count)
         .map(|_| {
@@ -72,12 +81,28 @@ pub fn start<C: Core>(
         })
         .collect();
     let doors: Arc<[Arc<Door>]> = inboxes.iter().map(|inbox| Arc::clone(inbox.door())).collect();
+    let mut io = None;
+    let streams = if streams.is_empty() {
+        None
+    } else {
+        let handle = match Handle::try_current() {
+            Ok(handle) => handle,
+            Err(_) => {
+                let made =
+                    Builder::new_multi_thread().worker_threads(1).thread_name("io").enable_all().build()?;
+                io.insert(made).handle().clone()
+            }
+        };
+        Some(Streams::start(&handle, sockets, streams, &listeners, (Arc::clone(&doors), spread))?)
+    };
     let mut shards = Shards {
         inboxes: Arc::clone(&inboxes),
         spread,
         counters: Vec::new(),
         listeners: Arc::clone(&listeners),
+        streams: streams.clone(),
         threads: Vec::new(),
+        io,
     };
     let mut sockets_of: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
     for (listener, sockets) in udp {
@@ -97,7 +122,7 @@ pub fn start<C: Core>(
         let counters = Arc::new(Counters::default());
         shards.counters.push(Arc::clone(&counters));
         let inbox = inboxes[usize::from(number)].clone();
-        let (doors, listeners) = (Arc::clone(&doors), Arc::clone(&listeners));
+        let (doors, listeners, streams) = (Arc::clone(&doors), Arc::clone(&listeners), streams.clone());
         let quarantine = Quarantine::new(config.quarantine_max);
         let with = move |ports| Shard {
             core,
@@ -107,6 +132,7 @@ pub fn start<C: Core>(
             inbox,
             ports,
             listeners,
+            streams,
             counters,
             quarantine,
             rooms: Rooms::new(),
@@ -121,7 +147,7 @@ fn spawn<C: Core>(
     sockets: Vec<(sip::transport::ListenerId, std::net::UdpSocket)>,
     with: impl FnOnce(Vec<UdpPort>) -> Shard<C> + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     let ports = {
         let _inside = runtime.enter();
         let ports: io::Result<Vec<_>> =
@@ -154,6 +180,18 @@ impl<P: Send + 'static> Shards<P> {
         &self.listeners
     }
 
+    /// The counters of the stream connections, when there are any.
+    pub fn stream_counters(&self) -> Option<&Arc<StreamCounters>> {
+        self.streams.as_ref().map(|streams| &streams.counters)
+    }
+
+    /// Closes the stream connections one after the other over this time, so that phones register elsewhere.
+    pub async fn close_streams(&self, over: Duration) {
+        if let Some(streams) = &self.streams {
+            streams.close_gradually(over).await;
+        }
+    }
+
     /// Asks every core whether it is quiet.
     pub async fn is_quiet(&self) -> bool {
         for inbox in self.inboxes.iter() {
@@ -178,6 +216,12 @@ impl<P: Send + 'static> Shards<P> {
         }
         for thread in self.threads.drain(..) {
             let _ = thread.join();
+        }
+        if let Some(streams) = self.streams.take() {
+            streams.end();
+        }
+        if let Some(io) = self.io.take() {
+            io.shutdown_background();
         }
     }
 }
