@@ -33,15 +33,17 @@ pub fn response(request: &Message<'_>, status: Status, extra: &Extra<'_>, out: &
     let mut top_via = extra.top_via;
     for field in request.fields() {
         match field.name {
-            Name::Via => match top_via.take() {
-                None => header(out, "Via", field.value),
-                Some(via) => {
+            Name::Via => match (top_via, Elements::first(field.value)) {
+                // An empty line or element before the first Via is not the first Via.
+                (Some(_), None) => {}
+                (Some(via), Some(first)) => {
+                    top_via = None;
                     out.extend_from_slice(b"Via: ");
                     out.extend_from_slice(via);
-                    let end = Elements::first_end(field.value).min(field.value.len());
-                    out.extend_from_slice(&field.value[end..]);
+                    out.extend_from_slice(&field.value[first.end..]);
                     out.extend_from_slice(b"\r\n");
                 }
+                (None, _) => header(out, "Via", field.value),
             },
             Name::From => header(out, "From", field.value),
             Name::To => {
@@ -78,7 +80,13 @@ pub fn cancel(request: &Message<'_>, headers: &[(&str, &[u8])], out: &mut Vec<u8
     hop_by_hop(request, Method::Cancel, request.first(Name::To), headers, out);
 }
 
-fn hop_by_hop(request: &Message<'_>, method: Method<'_>, to: Option<&[u8]>, headers: &[(&str, &[u8])], out: &mut Vec<u8>) {
+fn hop_by_hop(
+    request: &Message<'_>,
+    method: Method<'_>,
+    to: Option<&[u8]>,
+    headers: &[(&str, &[u8])],
+    out: &mut Vec<u8>,
+) {
     start_line(out, method, request.request_uri().unwrap_or_default());
     if let Some(via) = request.elements(Name::Via).next() {
         header(out, "Via", via);
@@ -200,7 +208,22 @@ mod tests {
              To: <sip:bob@b;tag=no>;tag=t\r\nCall-ID: id\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n"
         );
         let trying = written(|out| response(&message(INVITE), Status::of(100), &extra, out));
-        assert!(trying.contains("To: <sip:bob@b;tag=no>\r\n") && trying.contains("Timestamp: 1\r\n"), "{trying}");
+        assert!(
+            trying.contains("To: <sip:bob@b;tag=no>\r\n") && trying.contains("Timestamp: 1\r\n"),
+            "{trying}"
+        );
+    }
+
+    #[test]
+    fn an_empty_via_is_not_the_first_one() {
+        let odd = INVITE.replacen("Via: SIP", "Via:\r\nVia: , SIP", 1);
+        let extra =
+            Extra { top_via: Some(b"SIP/2.0/UDP us;branch=z9hG4bK1;received=1.2.3.4"), ..Extra::default() };
+        let text = written(|out| response(&message(&odd), Status::of(486), &extra, out));
+        assert!(
+            text.contains("Here\r\nVia: SIP/2.0/UDP us;branch=z9hG4bK1;received=1.2.3.4, SIP/2.0/UDP a;"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -213,7 +236,11 @@ mod tests {
              Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
         );
         let text = written(|out| cancel(&message(INVITE), &[("Reason", b"SIP;cause=200")], out));
-        assert!(text.starts_with("CANCEL sip:bob@b SIP/2.0\r\n") && text.contains("\r\nReason: SIP;cause=200\r\n"), "{text}");
+        assert!(
+            text.starts_with("CANCEL sip:bob@b SIP/2.0\r\n")
+                && text.contains("\r\nReason: SIP;cause=200\r\n"),
+            "{text}"
+        );
         assert!(text.contains("CSeq: 7 CANCEL\r\n") && text.contains("To: <sip:bob@b;tag=no>\r\n"), "{text}");
     }
 

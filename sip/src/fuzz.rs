@@ -2,15 +2,20 @@
 //! The programs that feed them live outside the workspace; here each is replayed with seeds as a normal test.
 
 mod header;
+mod message;
 #[cfg(test)]
 mod tests;
 mod uri;
 
 pub use header::*;
+pub use message::{digest, message, stream};
 pub use uri::uri;
 
 /// A target by its name.
 pub type Target = (&'static str, fn(&[u8]));
+
+/// Targets that take a message or a stream of them.
+pub const MESSAGES: &[Target] = &[("message", message), ("stream", stream)];
 
 /// Targets that take one value.
 pub const VALUES: &[Target] = &[
@@ -20,6 +25,7 @@ pub const VALUES: &[Target] = &[
     ("contact", contact),
     ("content_type", content_type),
     ("cseq", cseq),
+    ("digest", digest),
     ("diversion", diversion),
     ("event", event),
     ("expires", expires),

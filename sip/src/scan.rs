@@ -160,6 +160,21 @@ impl<'a> Elements<'a> {
         Self { rest: Some(value) }
     }
 
+    /// Where the first element that is not empty stands.
+    pub fn first(value: &[u8]) -> Option<std::ops::Range<usize>> {
+        let mut start = 0;
+        loop {
+            let end = start + Self::first_end(&value[start..]).min(value.len() - start);
+            if !value[start..end].trim_ascii().is_empty() {
+                return Some(start..end);
+            }
+            start = end + 1;
+            if start >= value.len() {
+                return None;
+            }
+        }
+    }
+
     /// Where the first element ends: at its comma, or at the end of the value.
     pub fn first_end(value: &[u8]) -> usize {
         let (mut at, mut quoted, mut angle, mut comment) = (0, false, false, 0_u32);
@@ -209,6 +224,8 @@ mod tests {
             ("a, b,c", &["a", "b", "c"][..]),
             ("a,,b,", &["a", "b"]),
             ("", &[]),
+            (",", &[]),
+            (" , ,a,b", &["a", "b"]),
             ("\"a, b\" <sip:x,y@z>, <sip:b>", &["\"a, b\" <sip:x,y@z>", "<sip:b>"]),
             ("\"a\\\", b\" <sip:x>, c", &["\"a\\\", b\" <sip:x>", "c"]),
             ("SIP/2.0/UDP a (x, (y)), b", &["SIP/2.0/UDP a (x, (y))", "b"]),
@@ -219,6 +236,8 @@ mod tests {
             let found: Vec<_> =
                 Elements::of(value.as_bytes()).map(|one| String::from_utf8_lossy(one)).collect();
             assert_eq!(found, elements, "{value:?}");
+            let first = Elements::first(value.as_bytes()).map(|place| value[place].trim());
+            assert_eq!(first, elements.first().copied(), "{value:?}");
         }
     }
 

@@ -76,7 +76,7 @@ impl<'a> Challenge<'a> {
     pub fn write(&self, out: &mut Vec<u8>) {
         for (before, value) in [("Digest realm=\"", self.realm), ("\", nonce=\"", self.nonce)] {
             out.extend_from_slice(before.as_bytes());
-            out.extend_from_slice(value.raw);
+            write_inside_quotes(value, out);
         }
         out.extend_from_slice(b"\", algorithm=");
         out.extend_from_slice(self.algorithm.hash.name().as_bytes());
@@ -84,13 +84,23 @@ impl<'a> Challenge<'a> {
         for (before, value) in [(", qop=\"", self.qop), (", opaque=\"", self.opaque)] {
             if let Some(value) = value {
                 out.extend_from_slice(before.as_bytes());
-                out.extend_from_slice(value.raw);
+                write_inside_quotes(value, out);
                 out.push(b'"');
             }
         }
         if self.stale {
             out.extend_from_slice(b", stale=true");
         }
+    }
+}
+
+/// What came without quotes may hold a backslash, which means something inside them.
+fn write_inside_quotes(value: Text<'_>, out: &mut Vec<u8>) {
+    for &octet in value.raw {
+        if octet == b'\\' && !value.is_quoted {
+            out.push(b'\\');
+        }
+        out.push(octet);
     }
 }
 

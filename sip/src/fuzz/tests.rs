@@ -1,39 +1,49 @@
 //! Each target with values that are mutated from seeds.
 
-use super::VALUES;
+use super::{MESSAGES, Target, VALUES};
 
 #[test]
 fn every_target_holds_for_mutated_values() {
+    let seeds: Vec<&[u8]> = VALUE_SEEDS.iter().map(|seed| seed.as_bytes()).collect();
+    run(VALUES, &seeds, 20_000);
+}
+
+#[test]
+fn every_target_holds_for_mutated_messages() {
+    run(MESSAGES, MESSAGE_SEEDS, 10_000);
+}
+
+fn run(targets: &[Target], seeds: &[&[u8]], rounds: usize) {
     let mut chance = Chance(0x5eed_0001);
-    for (name, target) in VALUES {
-        for round in 0..20_000 {
-            let mut value = SEEDS[chance.below(SEEDS.len())].as_bytes().to_vec();
+    for (name, target) in targets {
+        for round in 0..rounds {
+            let mut octets = seeds[chance.below(seeds.len())].to_vec();
             for _ in 0..round % 5 {
-                mutate(&mut value, &mut chance);
+                mutate(&mut octets, seeds, &mut chance);
             }
-            let outcome = std::panic::catch_unwind(|| target(&value));
-            assert!(outcome.is_ok(), "{name} fails for {:?}", String::from_utf8_lossy(&value));
+            let outcome = std::panic::catch_unwind(|| target(&octets));
+            assert!(outcome.is_ok(), "{name} fails for {:?}", String::from_utf8_lossy(&octets));
         }
     }
 }
 
 /// Replaces, inserts, removes or doubles a few octets, or splices in a part of another seed.
-fn mutate(value: &mut Vec<u8>, chance: &mut Chance) {
-    let at = chance.below(value.len() + 1);
-    let end = (at + chance.below(8)).min(value.len());
+fn mutate(octets: &mut Vec<u8>, seeds: &[&[u8]], chance: &mut Chance) {
+    let at = chance.below(octets.len() + 1);
+    let end = (at + chance.below(8)).min(octets.len());
     match chance.below(5) {
-        0 => value.insert(at, SPECIAL[chance.below(SPECIAL.len())]),
-        1 => drop(value.drain(at..end)),
+        0 => octets.insert(at, SPECIAL[chance.below(SPECIAL.len())]),
+        1 => drop(octets.drain(at..end)),
         2 => {
-            let part = value[at..end].to_vec();
-            value.splice(at..at, part);
+            let part = octets[at..end].to_vec();
+            octets.splice(at..at, part);
         }
         3 => {
-            let other = SEEDS[chance.below(SEEDS.len())].as_bytes();
+            let other = seeds[chance.below(seeds.len())];
             let start = chance.below(other.len());
-            value.splice(at..end, other[start..].iter().take(12).copied());
+            octets.splice(at..end, other[start..].iter().take(12).copied());
         }
-        _ => value.splice(at..end, [chance.below(256) as u8]).for_each(drop),
+        _ => octets.splice(at..end, [chance.below(256) as u8]).for_each(drop),
     }
 }
 
@@ -51,7 +61,7 @@ impl Chance {
 
 const SPECIAL: &[u8] = b" \t\r\n\"\\<>;,:=@%?&()[]*/.-+#0\0\x7f\x80\xff";
 
-const SEEDS: &[&str] = &[
+const VALUE_SEEDS: &[&str] = &[
     "sip:alice:secret@atlanta.com:5060;transport=tcp;%6C%72?subject=project%20x&priority=urgent",
     "sips:a;b=c%40d@[2001:db8::9:1]:5061;maddr=[::1];ttl=5",
     "tel:+33-1.23(45);ext=12;phone-context=example.com",
@@ -74,5 +84,21 @@ const SEEDS: &[&str] = &[
     "425928@bobster.org;to-tag=7743;from-tag=6472;early-only",
     "1800;refresher=uac",
     "id;header,none",
+    "Digest username=\"alice\", realm=\"example.org\", nonce=\"abc\", uri=\"sip:example.org\", qop=auth, nc=00000001, \
+     cnonce=\"x\", response=\"0123456789abcdef0123456789abcdef\", algorithm=MD5, opaque=\"\", userhash=false",
+    "Digest realm=\"a\\\"b\", nonce=\"n\", algorithm=SHA-256, qop=\"auth,auth-int\", opaque=\"o\", stale=TRUE",
     "307 isi.edu:5060 \"not \\\" understood\"",
+];
+
+/// Messages of RFC 4475 among others.
+const MESSAGE_SEEDS: &[&[u8]] = &[
+    include_bytes!("../../tests/torture/wsinv.msg"),
+    include_bytes!("../../tests/torture/intmeth.msg"),
+    include_bytes!("../../tests/torture/dblreq.msg"),
+    include_bytes!("../../tests/torture/transports.msg"),
+    include_bytes!("../../tests/torture/noreason.msg"),
+    include_bytes!("../../tests/torture/inv2543.msg"),
+    include_bytes!("../../tests/torture/ipv4-mapped-ipv6.msg"),
+    b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;rport, SIP/2.0/UDP b\r\nf: a<sip:a>;tag=1\r\nt: <sip:b>\r\ni: 1\r\n\
+      CSeq: 1 OPTIONS\r\nl: 4\r\n\r\nbody\r\n\r\nSIP/2.0 200 OK\nv: SIP/2.0/TCP x\n\n",
 ];

@@ -8,7 +8,7 @@ use crate::uri::write_number;
 /// A code, who warns, and the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Warning<'a> {
-    /// 300 to 399.
+    /// Three digits, 300 to 399.
     pub code: u16,
     /// A host with its port, or a pseudonym.
     pub agent: &'a [u8],
@@ -22,7 +22,7 @@ impl<'a> Warning<'a> {
         let mut scanner = Scanner::new(Name::Warning, element);
         let start = scanner.at();
         let code = scanner.number("a code of three digits")?;
-        if scanner.since(start).len() != 3 {
+        if scanner.since(start).len() != 3 || code < 100 {
             return Err(scanner.error_at(start, "a code of three digits"));
         }
         scanner.skip_space();
