@@ -30,7 +30,7 @@ pub enum RpcError {
     #[error("a certificate cannot be made: {0}")]
     Make(#[from] rcgen::Error),
     /// The address cannot be listened at.
-    #[error("{address}: {cause}; choose another under [registrar] listen")]
+    #[error("{address}: {cause}; choose another under [rpc] listen")]
     Listen {
         /// The address.
         address: SocketAddr,
