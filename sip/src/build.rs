@@ -98,7 +98,7 @@ fn hop_by_hop(
     header(out, "To", to.unwrap_or_default());
     header(out, "Call-ID", request.first(Name::CallId).unwrap_or_default());
     let number = request.first(Name::CSeq).unwrap_or_default();
-    let number = number.split(|octet| octet.is_ascii_whitespace()).next().unwrap_or_default();
+    let number = number.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     out.extend_from_slice(b"CSeq: ");
     out.extend_from_slice(number);
     out.push(b' ');

@@ -97,16 +97,17 @@ impl<'m, 'a> Edit<'m, 'a> {
             }
             out.extend_from_slice(&octets[copied..field.start]);
             copied = field.end;
-            if let Some((_, count)) = pops.iter_mut().find(|(name, count)| *name == field.name && *count > 0) {
+            if let Some((_, count)) = pops.iter_mut().find(|(name, count)| *name == field.name && *count > 0)
+            {
                 let rest = after_elements(field.value, count);
                 if !rest.is_empty() {
                     line(out, field.name.as_str(), rest);
                 }
-            } else if let Some(place) = self.set.iter().position(|(name, _)| *name == field.name) {
-                if done >> place & 1 == 0 {
-                    line(out, field.name.as_str(), self.set[place].1);
-                    done |= 1 << place;
-                }
+            } else if let Some(place) = self.set.iter().position(|(name, _)| *name == field.name)
+                && done >> place & 1 == 0
+            {
+                line(out, field.name.as_str(), self.set[place].1);
+                done |= 1 << place;
             }
         }
         out.extend_from_slice(&octets[copied..message.fields_end()]);
@@ -118,40 +119,33 @@ impl<'m, 'a> Edit<'m, 'a> {
         for (name, value) in &self.append {
             line(out, name, value);
         }
-        match self.body {
-            Some((content_type, body)) => {
-                if !body.is_empty() {
-                    line(out, "Content-Type", content_type.as_bytes());
-                }
-                content_length(out, body.len());
-                out.extend_from_slice(b"\r\n");
-                out.extend_from_slice(body);
+        let body = if let Some((content_type, body)) = self.body {
+            if !body.is_empty() {
+                line(out, "Content-Type", content_type.as_bytes());
             }
-            None => {
-                // RFC 3261 §18.3: a stream needs the length that a datagram may leave out.
-                if message.count(Name::ContentLength) == 0 {
-                    content_length(out, message.body().len());
-                }
-                out.extend_from_slice(b"\r\n");
-                out.extend_from_slice(message.body());
+            content_length(out, body.len());
+            body
+        } else {
+            // RFC 3261 §18.3: a stream needs the length that a datagram may leave out.
+            if message.count(Name::ContentLength) == 0 {
+                content_length(out, message.body().len());
             }
-        }
+            message.body()
+        };
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(body);
     }
 
     fn write_start_line(&self, out: &mut Vec<u8>) {
         let message = self.message;
-        match (message.method(), self.request_uri) {
-            (Some(method), Some(uri)) => {
-                out.extend_from_slice(method.as_str().as_bytes());
-                out.push(b' ');
-                out.extend_from_slice(uri);
-                out.extend_from_slice(b" SIP/2.0\r\n");
-            }
-            _ => {
-                let start = message.start_line();
-                out.extend_from_slice(start);
-                out.extend_from_slice(b"\r\n");
-            }
+        if let (Some(method), Some(uri)) = (message.method(), self.request_uri) {
+            out.extend_from_slice(method.as_str().as_bytes());
+            out.push(b' ');
+            out.extend_from_slice(uri);
+            out.extend_from_slice(b" SIP/2.0\r\n");
+        } else {
+            out.extend_from_slice(message.start_line());
+            out.extend_from_slice(b"\r\n");
         }
     }
 
@@ -206,7 +200,10 @@ mod tests {
         String::from_utf8(out).expect("text")
     }
 
-    fn edit_of<'m>(message: &'m Message<'m>, edit: impl FnOnce(Edit<'m, 'm>) -> Edit<'m, 'm>) -> Edit<'m, 'm> {
+    fn edit_of<'m>(
+        message: &'m Message<'m>,
+        edit: impl FnOnce(Edit<'m, 'm>) -> Edit<'m, 'm>,
+    ) -> Edit<'m, 'm> {
         edit(Edit::new(message))
     }
 
@@ -240,6 +237,11 @@ mod tests {
     #[test]
     fn another_body_brings_its_length_and_type() {
         let text = edited(|edit| edit.body("application/sdp", b"v=0\r\n"));
-        assert!(text.ends_with("X-Odd:  kept \r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"), "{text}");
+        assert!(
+            text.ends_with(
+                "X-Odd:  kept \r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
+            ),
+            "{text}"
+        );
     }
 }

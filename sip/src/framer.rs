@@ -57,6 +57,7 @@ impl Framer {
 
     /// The next message or keep-alive; `None` when more must be read. An error is for good: the end of a message
     /// is not known any more, so the connection must be closed.
+    #[allow(clippy::should_implement_trait, reason = "what it gives borrows from it, which no iterator may")]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, ParseError> {
         loop {
             match self.advance() {
@@ -107,7 +108,9 @@ impl Framer {
             Some([b'\r']) => Step::More,
             Some([b'\r', b'\n', ..]) => self.empty_line(2),
             Some([b'\n', ..]) => self.empty_line(1),
-            Some([b'\r', ..]) => Step::Broken(ParseError { at: 0, expected: "a line feed behind a carriage return" }),
+            Some([b'\r', ..]) => {
+                Step::Broken(ParseError { at: 0, expected: "a line feed behind a carriage return" })
+            }
             Some(_) => {
                 self.empty_lines = 0;
                 self.state = State::StartLine { searched: self.start };
@@ -127,16 +130,12 @@ impl Framer {
     }
 
     fn start_line(&mut self, searched: usize) -> Step {
-        match scan::line_end(&self.buffer, searched) {
-            Some((_, next)) => {
-                self.state = State::Head { at: next, searched: next, length: None, lines: 0 };
-                Step::Again
-            }
-            None => {
-                self.state = State::StartLine { searched: self.buffer.len() };
-                self.bounded(self.start, self.limits.line_bytes_max, "a shorter start line")
-            }
-        }
+        let Some((_, next)) = scan::line_end(&self.buffer, searched) else {
+            self.state = State::StartLine { searched: self.buffer.len() };
+            return self.bounded(self.start, self.limits.line_bytes_max, "a shorter start line");
+        };
+        self.state = State::Head { at: next, searched: next, length: None, lines: 0 };
+        Step::Again
     }
 
     fn head(&mut self, at: usize, searched: usize, length: Option<u32>, lines: usize) -> Step {
@@ -151,10 +150,10 @@ impl Framer {
             Ok(Line::Partial) => {
                 let searched = if next < self.buffer.len() { next } else { next - 1 };
                 self.state = State::Head { at, searched, length, lines };
-                match next < self.buffer.len() {
-                    true => Step::Again,
-                    false => self.bounded(at, self.limits.line_bytes_max, "a shorter header line"),
+                if next < self.buffer.len() {
+                    return Step::Again;
                 }
+                self.bounded(at, self.limits.line_bytes_max, "a shorter header line")
             }
             Ok(Line::End(body)) => self.body(body, length),
             Ok(Line::Field(_)) if lines == self.limits.headers_max => {
@@ -162,7 +161,8 @@ impl Framer {
             }
             Ok(Line::Field(field)) => {
                 let length = if field.name == Name::ContentLength {
-                    let wrong = ParseError { at: field.value_start - self.start, expected: "one Content-Length" };
+                    let wrong =
+                        ParseError { at: field.value_start - self.start, expected: "one Content-Length" };
                     match (scan::decimal(&self.buffer[field.value_start..field.value_end]), length) {
                         (Some(read), None) => Some(read),
                         (Some(read), Some(before)) if read == before => Some(read),

@@ -123,12 +123,14 @@ impl Status {
             606 => "Not Acceptable",
             607 => "Unwanted",
             608 => "Rejected",
-            101..=199 => "Progress",
-            201..=299 => "OK",
-            303..=399 => "Redirected",
-            401..=499 => "Request Failed",
-            501..=599 => "Server Failed",
-            _ => "Failed Everywhere",
+            code => match code / 100 {
+                1 => "Progress",
+                2 => "OK",
+                3 => "Redirected",
+                4 => "Request Failed",
+                5 => "Server Failed",
+                _ => "Failed Everywhere",
+            },
         }
     }
 }

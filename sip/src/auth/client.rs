@@ -1,5 +1,7 @@
 //! The client's side: answers challenges, for trunks, for tests and for the load of the bench.
 
+use std::fmt::Write;
+
 use super::algorithm::{Algorithm, Digest, Hash};
 use super::challenge::Challenge;
 use crate::name::Name;
@@ -72,11 +74,12 @@ impl Answer<'_> {
             "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\", algorithm={}",
             challenge.algorithm
         );
+        // Writing to a `String` cannot fail.
         if let Some(qop) = qop {
-            value += &format!(", qop={qop}, nc={count}, cnonce=\"{cnonce}\"");
+            let _ = write!(value, ", qop={qop}, nc={count}, cnonce=\"{cnonce}\"");
         }
         if let Some(opaque) = challenge.opaque {
-            value += &format!(", opaque=\"{}\"", text(opaque.raw));
+            let _ = write!(value, ", opaque=\"{}\"", text(opaque.raw));
         }
         value
     }

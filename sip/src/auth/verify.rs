@@ -47,12 +47,11 @@ pub fn verify(
             hash.of_parts(&[ha1, nonce, ha2])
         }
         Some(qop) => {
-            let (ha2, name) = match qop.integrity {
-                false => (hash.of_parts(&[method, uri]), &b"auth"[..]),
-                true => {
-                    let body = hash.of_parts(&[request.body]);
-                    (hash.of_parts(&[method, uri, body.hex(&mut third)]), &b"auth-int"[..])
-                }
+            let (ha2, name) = if qop.integrity {
+                let body = hash.of_parts(&[request.body]);
+                (hash.of_parts(&[method, uri, body.hex(&mut third)]), &b"auth-int"[..])
+            } else {
+                (hash.of_parts(&[method, uri]), &b"auth"[..])
             };
             hash.of_parts(&[ha1, nonce, qop.count_text, qop.cnonce.raw, name, ha2.hex(&mut second)])
         }
