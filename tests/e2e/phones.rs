@@ -1,92 +1,86 @@
-//! baresip and linphone: what people hold in their hands.
+//! baresip and linphone: what people hold in their hands. The scenarios are in `rig/calls.py`.
 
-use std::io::Write;
-use std::process::Stdio;
+use super::exchange::Exchange;
+use super::ground::{Ground, rig};
+use super::needs::{BARESIP, LINPHONE, PYTHON};
 
-use super::rig::{Exchange, PATIENCE, SERVER, config, lacks, rig};
+tests! {
+    BARESIP => alice_calls_bob_over_udp_and_each_hears_the_other,
+        alice_calls_bob_over_tcp_and_bob_hangs_up,
+        alice_calls_bob_over_tls,
+        a_phone_on_tls_calls_one_on_udp,
+        a_busy_phone_is_told_to_the_caller,
+        a_caller_who_gives_up_stops_the_ringing,
+        nobody_answers_and_the_rule_says_what_then,
+        a_number_that_nobody_has_is_not_found,
+        a_wrong_password_is_refused_and_the_log_says_whose,
+        a_user_whom_nobody_knows_is_refused_and_the_log_says_so,
+        two_phones_of_one_user_ring_and_one_answers;
+    LINPHONE => linphone_registers_and_calls;
+}
 
-/// One scenario of `rig/calls.py`, by one transport.
-fn scenario(name: &str, transport: &str) -> Option<Exchange> {
-    if lacks(&["ip", "baresip", "python3"]) {
-        return None;
-    }
-    let mut exchange = Exchange::start(&config(""));
-    let mut command = exchange.namespace.command(&rig("calls.py"));
-    let port = if transport == "tls" { ":5061" } else { "" };
-    command.arg(name).env("TRANSPORT", transport).env("SERVER", format!("{SERVER}{port}"));
-    command.env("WORK", &exchange.folder).env("NETNS", &exchange.namespace.0);
-    command.env("PASS1", "in-wonderland").env("PASS2", "the-builder");
+/// Runs a scenario with the phones on these transports.
+fn play(scenario: &str, transports: &[&str]) -> Exchange {
+    let mut exchange = Exchange::start(Ground::namespace(), "");
+    let mut command = exchange.ground.command(PYTHON);
+    command.arg(rig("calls.py")).arg(scenario).args(transports);
+    command.env("SERVER", exchange.address().to_string()).env("NETNS", exchange.ground.name());
+    command.env("WORK", &exchange.folder).env("PYTHONDONTWRITEBYTECODE", "1");
     exchange.run(command);
-    Some(exchange)
+    exchange
 }
 
-#[test]
 fn alice_calls_bob_over_udp_and_each_hears_the_other() {
-    scenario("caller-hangs-up", "udp");
+    play("caller-hangs-up", &["udp", "udp"]).end();
 }
 
-#[test]
 fn alice_calls_bob_over_tcp_and_bob_hangs_up() {
-    scenario("callee-hangs-up", "tcp");
+    play("callee-hangs-up", &["tcp", "tcp"]).end();
 }
 
-#[test]
 fn alice_calls_bob_over_tls() {
-    scenario("caller-hangs-up", "tls");
+    play("caller-hangs-up", &["tls", "tls"]).end();
 }
 
-#[test]
+fn a_phone_on_tls_calls_one_on_udp() {
+    play("callee-hangs-up", &["tls", "udp"]).end();
+}
+
 fn a_busy_phone_is_told_to_the_caller() {
-    scenario("busy", "udp");
+    play("busy", &["udp", "tcp"]).end();
 }
 
-#[test]
 fn a_caller_who_gives_up_stops_the_ringing() {
-    scenario("caller-gives-up", "udp");
+    play("caller-gives-up", &["udp", "udp"]).end();
 }
 
-#[test]
 fn nobody_answers_and_the_rule_says_what_then() {
-    scenario("no-answer", "udp");
+    play("no-answer", &["udp", "udp"]).end();
 }
 
-#[test]
 fn a_number_that_nobody_has_is_not_found() {
-    scenario("unknown-number", "udp");
+    play("unknown-number", &["udp", "udp"]).end();
 }
 
-#[test]
 fn a_wrong_password_is_refused_and_the_log_says_whose() {
-    let Some(mut exchange) = scenario("wrong-password", "udp") else { return };
-    exchange.wait_for("alice");
-    let log = exchange.log();
-    assert!(log.contains("password"), "the administrator is told the cause:\n{log}");
+    let mut exchange = play("wrong-password", &["udp"]);
+    exchange.wait_for("wrong password for user `alice`");
+    assert!(exchange.ctl(&["bindings"]).contains("Nobody is registered"));
+    exchange.end();
 }
 
-#[test]
-fn linphone_registers() {
-    if lacks(&["ip", "linphonec"]) {
-        return;
-    }
-    let exchange = Exchange::start(&config(""));
-    let home = exchange.folder.join("home");
-    std::fs::create_dir_all(home.join(".local/share/linphone")).expect("our own folder");
-    std::fs::write(home.join(".linphonerc"), "[sip]\nsip_port=5080\n").expect("our own folder");
-    let mut command = exchange.namespace.command(std::path::Path::new("linphonec"));
-    command.env("HOME", &home).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut phone = command.spawn().expect("it is installed");
-    let mut keys = phone.stdin.take().expect("it was piped");
-    let typed = format!("soundcard use files\nregister sip:bob@{SERVER} sip:{SERVER} the-builder\n");
-    keys.write_all(typed.as_bytes()).expect("it reads what is typed");
-    let end = std::time::Instant::now() + PATIENCE;
-    let is_here = || {
-        let bindings = exchange.ctl(&["bindings"]);
-        bindings.contains("bob") && bindings.to_lowercase().contains("linphone")
-    };
-    while !is_here() {
-        assert!(std::time::Instant::now() < end, "linphone does not register: {}", exchange.ctl(&["bindings"]));
-    }
-    keys.write_all(b"quit\n").expect("it still reads");
-    drop(keys);
-    let _ = phone.wait();
+fn a_user_whom_nobody_knows_is_refused_and_the_log_says_so() {
+    let mut exchange = play("unknown-user", &["udp"]);
+    // Case decides, and the administrator is told which name is near.
+    exchange.wait_for("no user `Alice`");
+    assert!(exchange.log().contains("alice"), "{}", exchange.log());
+    exchange.end();
+}
+
+fn two_phones_of_one_user_ring_and_one_answers() {
+    play("two-phones-of-bob", &["udp", "udp", "tcp"]).end();
+}
+
+fn linphone_registers_and_calls() {
+    play("linphone-calls", &["udp", "udp"]).end();
 }

@@ -1,12 +1,21 @@
 """baresip as a phone that a script holds, by its control socket (ctrl_tcp, netstrings of JSON).
 
-One value is one process: it registers, dials, answers, sends digits, holds, hangs up; `heard()` is the recording of
-what it heard, `said()` of what it sent. It needs a file to play, and an address that is not loopback (netns)."""
-import glob, json, os, queue, socket, subprocess, threading, time
+One value is one process. It registers, dials, answers, hangs up; `heard()` is the recording of what came to its ear. It
+plays a file instead of a microphone, and it needs an address that is not loopback, so it lives in a namespace."""
+import ctypes
+import glob
+import json
+import os
+import queue
+import socket
+import subprocess
+import threading
+import time
 
+# One source and one codec rate, so that nothing is resampled between the file that is played and the recording.
 CONFIG = """poll_method epoll
-sip_listen {ip}:{port}
-net_interface {nif}
+sip_listen {address}:0
+net_interface v0
 call_local_timeout 120
 call_max_calls 8
 audio_source aufile,{play}
@@ -18,159 +27,171 @@ ausrc_srate {rate}
 auplay_srate {rate}
 ausrc_channels 1
 auplay_channels 1
-rtp_tos 184
-rtp_stats yes
 rtp_ports {rtp}
 jitter_buffer_delay 5-10
-module_path {mods}
-{modlines}
+module_path {modules}
+{loaded}
 module_tmp uuid.so
 module_tmp account.so
 module_app contact.so
 module_app menu.so
-{apps}
 module_app ctrl_tcp.so
-ctrl_tcp_listen 127.0.0.1:{ctrl}
-snd_path {snd}
-{more}
+ctrl_tcp_listen 127.0.0.1:{control}
+snd_path {recordings}
 """
+MODULES = "/usr/lib/baresip/modules"
+LOADED = ["g711", "aufile", "sndfile", "aubridge", "auconv", "auresamp"]
+# How long anything may take before it counts as not coming. Long, for machines that are busy.
+PATIENCE = 20
 
 
 class Baresip:
-    def __init__(self, user, password, server, work, *, ctrl, port=0, ip="10.99.0.11", play="", rate=8000, netns=None, nif=os.environ.get("NIF", "v0"),
-                 codecs=("PCMA/8000/1", "PCMU/8000/1"), transport="udp", mediaenc="", medianat="", answermode="manual",
-                 rtp="20000-20999", account="", config="", register=True, domain=None, mwi=False, presence=False,
-                 binary=os.environ.get("BARESIP", "baresip"),
-                 mods=os.environ.get("BARESIP_MODULES", "/usr/lib/baresip/modules")):
-        self.user, self.dir = user, os.path.join(work, user)
-        self.snd = os.path.join(self.dir, "snd"); os.makedirs(self.snd, exist_ok=True)
-        names = ["g711.so", "opus.so", "g722.so", "gsm.so", "l16.so", "aufile.so", "sndfile.so", "aubridge.so", "auconv.so", "auresamp.so",
-                 "srtp.so", "dtls_srtp.so", "ice.so", "stun.so", "turn.so"]
-        lines = "\n".join("module " + m for m in names if os.path.exists(os.path.join(mods, m)))
-        with open(os.path.join(self.dir, "config"), "w") as f:
-            f.write(CONFIG.format(ip=ip, port=port, play=play, name=user, nif=nif, rate=rate, rtp=rtp, mods=mods, modlines=lines,
-                                  ctrl=ctrl, snd=self.snd, more=config, apps="\n".join(
-                f"module_app {m}.so" for m, on in (("mwi", mwi), ("presence", presence)) if on)))
-        p = [f"auth_user={user}", f"auth_pass={password}", f"outbound=\"sip:{server};transport={transport}\"",
-             f"audio_codecs={','.join(codecs)}", f"answermode={answermode}",
-             f"regint={'120' if register else '0'}"]
-        if mediaenc: p.append("mediaenc=" + mediaenc)
-        if medianat: p.append("medianat=" + medianat)
-        if account: p.append(account)
-        with open(os.path.join(self.dir, "accounts"), "w") as f:
-            f.write(f"<sip:{user}@{domain or server};transport={transport}>;" + ";".join(p) + "\n")
-        open(os.path.join(self.dir, "contacts"), "a").close()
-        a = [binary, "-4", "-f", self.dir] + (["-s"] if os.environ.get("SIPTRACE") else [])
-        if netns:
-            a = ["ip", "netns", "exec", netns] + a
-        self.log = open(os.path.join(self.dir, "log"), "w")
-        self.p = subprocess.Popen(a, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, cwd=self.dir)
-        self.ev, self.rsp, self.seen, self.netns, self.ctrl = queue.Queue(), queue.Queue(), [], netns, ctrl
-        self.s = self._connect()
+    def __init__(self, user, password, server, work, *, number, name=None, play, netns, transport="udp", rate=8000):
+        """`number` tells the phones of a test apart: address, control port and media ports follow from it."""
+        self.user, self.name, self.server, self.netns, self.rate = user, name or user, server, netns, rate
+        self.folder = os.path.join(work, self.name)
+        self.recordings = os.path.join(self.folder, "recordings")
+        os.makedirs(self.recordings, exist_ok=True)
+        self.control = 4440 + number
+        hop = f"{server}:5061" if transport == "tls" else server
+        self._write("config", CONFIG.format(
+            address=f"10.99.0.{10 + number}", play=play, name=self.name, rate=rate, modules=MODULES,
+            rtp=f"{20000 + 200 * number}-{20199 + 200 * number}", control=self.control, recordings=self.recordings,
+            loaded="\n".join(f"module {module}.so" for module in LOADED)))
+        self._write("accounts", f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password};"
+                                f"outbound=\"sip:{hop};transport={transport}\";audio_codecs=PCMA/8000/1;"
+                                "answermode=manual;regint=120\n")
+        self._write("contacts", "")
+        self.log = open(os.path.join(self.folder, "log"), "w")
+        self.process = subprocess.Popen(["ip", "netns", "exec", netns, "baresip", "-4", "-f", self.folder],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+                                        cwd=self.folder)
+        self.events, self.replies, self.seen = queue.Queue(), queue.Queue(), []
+        self.socket = None
+        try:
+            self.socket = self._connect()
+        except BaseException:
+            self.close()
+            raise
         threading.Thread(target=self._read, daemon=True).start()
 
+    def _write(self, name, text):
+        with open(os.path.join(self.folder, name), "w") as file:
+            file.write(text)
+
     def _connect(self):
-        end = time.time() + 10                       # too early a connection is never accepted (baresip 1.0)
-        while "baresip is ready" not in open(self.log.name).read() and time.time() < end and self.p.poll() is None:
-            time.sleep(.1)
-        time.sleep(.2)
+        """Its control socket. baresip 1.0 never accepts a connection that came before it said that it is ready."""
+        end = time.time() + PATIENCE
+        while "baresip is ready" not in self.said():
+            if time.time() > end or self.process.poll() is not None:
+                raise SystemExit(f"FAILED: baresip did not start:\n{self.said()}")
+            time.sleep(.05)
         while True:
+            connection = in_namespace(self.netns, socket.socket)
             try:
-                if self.netns:                       # open the control socket inside the peer's namespace
-                    import ctypes
-                    me = os.open("/proc/self/ns/net", os.O_RDONLY); it = os.open(f"/run/netns/{self.netns}", os.O_RDONLY)
-                    libc = ctypes.CDLL(None, use_errno=True)
-                    libc.setns(it, 0x40000000)
-                    try:
-                        s = socket.socket()
-                    finally:
-                        libc.setns(me, 0x40000000); os.close(me); os.close(it)
-                else:
-                    s = socket.socket()
-                s.connect(("127.0.0.1", self.ctrl)); return s
+                connection.connect(("127.0.0.1", self.control))
+                return connection
             except OSError:
+                connection.close()
                 if time.time() > end:
                     raise
-                time.sleep(.2)
+                time.sleep(.05)
 
     def _read(self):
-        b = b""
+        octets = b""
         while True:
             try:
-                d = self.s.recv(65536)
+                more = self.socket.recv(65536)
             except OSError:
                 return
-            if not d:
+            if not more:
                 return
-            b += d
-            while b":" in b:
-                n, rest = b.split(b":", 1)
-                if len(rest) < int(n) + 1:
+            octets += more
+            while b":" in octets:
+                length, rest = octets.split(b":", 1)
+                if len(rest) <= int(length):
                     break
-                raw, b = rest[: int(n)], rest[int(n) + 1:]
+                message, octets = rest[:int(length)], rest[int(length) + 1:]
                 try:
-                    m = json.loads(raw, strict=False)
+                    message = json.loads(message, strict=False)
                 except ValueError:
-                    self.bad = raw; continue
-                (self.ev if m.get("event") else self.rsp).put(m)
+                    continue                                   # baresip does not escape everything that it quotes
+                (self.events if message.get("event") else self.replies).put(message)
 
-    def cmd(self, command, params="", timeout=5):
-        m = json.dumps({"command": command, "params": params, "token": "t"}).encode()
-        self.s.sendall(b"%d:%s," % (len(m), m))
-        return self.rsp.get(timeout=timeout)
+    def command(self, command, parameters=""):
+        message = json.dumps({"command": command, "params": parameters, "token": "t"}).encode()
+        self.socket.sendall(b"%d:%s," % (len(message), message))
+        return self.replies.get(timeout=PATIENCE)
 
-    def wait(self, kind, timeout=15):
-        """the next event of that type (also REGISTER_FAIL, CALL_INCOMING, CALL_CLOSED, ...); None when it does not come"""
+    def wait(self, kind, timeout=PATIENCE):
+        """The next event of a kind (CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED, …); None when it does not come."""
         end = time.time() + timeout
-        while time.time() < end:
+        while True:
             try:
-                e = self.ev.get(timeout=max(.01, end - time.time()))
+                event = self.events.get(timeout=max(.001, end - time.time()))
             except queue.Empty:
-                break
-            self.seen.append(e)
-            if e.get("type") == kind:
-                return e
-        return None
+                return None
+            self.seen.append((event.get("type"), event.get("param")))
+            if event.get("type") == kind:
+                return event
 
-    def registered(self, timeout=10):
-        """REGISTER_OK may come before the control socket is open, so ask; True/False"""
+    def said(self):
+        """What it wrote on its terminal."""
+        return open(self.log.name, errors="replace").read()
+
+    def until_said(self, *words, timeout=PATIENCE):
+        """Waits until its terminal shows one of these words, and returns which; None when none comes."""
         end = time.time() + timeout
-        while time.time() < end:
-            try:
-                t = self.cmd("reginfo", timeout=1.5).get("data", "")
-            except queue.Empty:
-                t = ""
-            if "OK" in t:
-                return True
-            time.sleep(.2)
-        return False
+        while True:
+            text = self.said()
+            found = next((word for word in words if word in text), None)
+            if found or time.time() > end:
+                return found
+            time.sleep(.05)
 
-    def dial(self, uri): return self.cmd("dial", uri)
-    def answer(self): return self.cmd("accept")
-    def hangup(self): return self.cmd("hangup")
-    def hold(self): return self.cmd("hold")
-    def resume(self): return self.cmd("resume")
-    def transfer(self, uri): return self.cmd("transfer", uri)
+    def registered(self):
+        """Whether the registrar took it. An event may have come before the control socket was open, so its terminal
+        is asked."""
+        return self.until_said("200 OK", "401 Unauthorized", "403 Forbidden", "reg: ") == "200 OK"
 
-    def digits(self, ds, gap=.25):
-        """DTMF (RFC 4733 where negotiated) in the running call"""
-        for d in ds:
-            self.cmd("sndcode", d); time.sleep(gap)
+    def dial(self, number):
+        return self.command("dial", f"sip:{number}@{self.server}")
 
-    def heard(self): return self._last("dec")
-    def said(self): return self._last("enc")
+    def answer(self):
+        return self.command("accept")
 
-    def _last(self, k):
-        w = sorted(glob.glob(os.path.join(self.snd, f"dump-*-{k}.wav")), key=os.path.getmtime)
-        return w[-1] if w else None
+    def hang_up(self):
+        return self.command("hangup")
+
+    def heard(self):
+        """The recording of what it heard in its last call; None before there was one."""
+        found = sorted(glob.glob(os.path.join(self.recordings, "dump-*-dec.wav")), key=os.path.getmtime)
+        return found[-1] if found else None
+
+    def seconds_heard(self):
+        """How much is recorded so far: 16 bits a sample behind a head of 44 octets."""
+        return (os.path.getsize(self.heard()) - 44) / 2 / self.rate if self.heard() else 0
 
     def close(self):
+        self.process.terminate()
         try:
-            self.cmd("quit", timeout=1)
-        except Exception:
-            pass
-        try:
-            self.p.wait(4)
+            self.process.wait(5)
         except subprocess.TimeoutExpired:
-            self.p.kill(); self.p.wait()
-        self.s.close()
+            self.process.kill()
+            self.process.wait()
+        if self.socket:
+            self.socket.close()
+        self.log.close()
+
+
+def in_namespace(name, make):
+    """Makes something, such as a socket, that belongs to a network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    here, there = os.open("/proc/self/ns/net", os.O_RDONLY), os.open(f"/run/netns/{name}", os.O_RDONLY)
+    try:
+        libc.setns(there, 0)
+        return make()
+    finally:
+        libc.setns(here, 0)
+        os.close(here)
+        os.close(there)

@@ -1,0 +1,67 @@
+//! What a test cannot run without, and how one knows whether it is here.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// One need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A program, and the package of Debian that brings it.
+    Program(&'static str, &'static str),
+    /// Network namespaces: root, on Linux, with iproute2.
+    Namespaces,
+    /// Debian's own Python with numpy, which judges recordings.
+    Numpy,
+}
+
+/// baresip, which refuses loopback and so wants a namespace.
+pub const BARESIP: &[Need] = &[Need::Namespaces, Need::Program("baresip", "baresip-core"), Need::Numpy];
+/// baresip and linphone.
+pub const LINPHONE: &[Need] = &[
+    Need::Namespaces,
+    Need::Program("baresip", "baresip-core"),
+    Need::Program("linphonec", "linphone-cli"),
+    Need::Numpy,
+];
+/// SIPp.
+pub const SIPP: &[Need] = &[Need::Program("sipp", "sip-tester")];
+/// sipsak.
+pub const SIPSAK: &[Need] = &[Need::Program("sipsak", "sipsak")];
+/// A network of its own, where the usual ports are free.
+pub const NAMESPACE: &[Need] = &[Need::Namespaces];
+/// Nothing but the exchange.
+pub const NOTHING: &[Need] = &[];
+
+/// Debian's Python: another one in the path would not see Debian's numpy.
+pub const PYTHON: &str = "/usr/bin/python3";
+
+impl Need {
+    /// What is missing, in words; `None` when it is here.
+    pub fn missing(&self) -> Option<String> {
+        match self {
+            Self::Program(name, package) => {
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                let is_here = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+                (!is_here).then(|| format!("{name} is not installed (apt-get install {package})"))
+            }
+            Self::Namespaces => {
+                static CAN: OnceLock<bool> = OnceLock::new();
+                let can = || Path::new("/sbin/ip").exists() && succeeds("unshare", &["--net", "true"]);
+                (!CAN.get_or_init(can)).then(|| "network namespaces need root and iproute2".to_owned())
+            }
+            Self::Numpy => {
+                static HAS: OnceLock<bool> = OnceLock::new();
+                let has = || succeeds(PYTHON, &["-c", "import numpy"]);
+                (!HAS.get_or_init(has))
+                    .then(|| "numpy is not installed (apt-get install python3-numpy)".to_owned())
+            }
+        }
+    }
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
