@@ -1,5 +1,5 @@
 //! Cuts a stream into messages (RFC 3261 §18.3). It reads by the parser's own scanner, keeps at most one message
-//! and what was read behind it, and never looks at an octet more often than a line needs.
+//! and what was read behind it, and looks at no octet more than twice, however the reads are cut.
 
 use crate::error::ParseError;
 use crate::limits::Limits;
@@ -33,7 +33,7 @@ enum State {
     Between,
     /// In the start line; no line end was found before this octet.
     StartLine { searched: usize },
-    /// In the header lines: the line that begins at `at`, no line end found before `searched`.
+    /// In the header lines: the line that begins at `at`, which does not end before `searched`.
     Head { at: usize, searched: usize, length: Option<u32>, lines: usize },
     /// The head is whole; the message ends here.
     Body { end: usize },
@@ -101,6 +101,10 @@ impl Framer {
     fn between(&mut self) -> Step {
         match self.buffer.get(self.start..) {
             Some([]) | None => {
+                // An idle connection holds no memory of the largest message that it ever brought.
+                if self.buffer.capacity() > IDLE_BYTES_MAX {
+                    self.buffer = Vec::new();
+                }
                 self.buffer.clear();
                 self.start = 0;
                 Step::More
@@ -139,25 +143,21 @@ impl Framer {
     }
 
     fn head(&mut self, at: usize, searched: usize, length: Option<u32>, lines: usize) -> Step {
-        // A line is read again only when another line end has come.
-        let Some((_, next)) = scan::line_end(&self.buffer, searched) else {
-            self.state = State::Head { at, searched: self.buffer.len(), length, lines };
+        // A header is read once, when it is whole with its folds. The empty line has none to wait for.
+        let empty = matches!(self.buffer.get(at), Some(b'\r' | b'\n'));
+        if let (false, Err(searched)) = (empty, scan::folded_end(&self.buffer, searched)) {
+            self.state = State::Head { at, searched, length, lines };
             return self.bounded(at, self.limits.line_bytes_max, "a shorter header line");
-        };
+        }
         match scan::field(&self.buffer, at) {
             Err(why) => Step::Broken(why),
-            // The line ended; whether a fold follows is not known before its next octet.
-            Ok(Line::Partial) => {
-                let searched = if next < self.buffer.len() { next } else { next - 1 };
-                self.state = State::Head { at, searched, length, lines };
-                if next < self.buffer.len() {
-                    return Step::Again;
-                }
-                self.bounded(at, self.limits.line_bytes_max, "a shorter header line")
-            }
+            Ok(Line::Partial) => Step::More,
             Ok(Line::End(body)) => self.body(body, length),
             Ok(Line::Field(_)) if lines == self.limits.headers_max => {
                 Step::Broken(ParseError { at: at - self.start, expected: "fewer header lines" })
+            }
+            Ok(Line::Field(field)) if field.next - at > self.limits.line_bytes_max => {
+                Step::Broken(ParseError { at: at - self.start, expected: "a shorter header line" })
             }
             Ok(Line::Field(field)) => {
                 let length = if field.name == Name::ContentLength {
@@ -218,6 +218,9 @@ enum Step {
     Message(usize, usize),
     Broken(ParseError),
 }
+
+/// Octets of buffer that a connection keeps between messages.
+const IDLE_BYTES_MAX: usize = 4_096;
 
 #[cfg(test)]
 mod tests;

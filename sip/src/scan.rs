@@ -50,7 +50,22 @@ pub fn line_end(octets: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((end, feed + 1))
 }
 
-/// Reads the header line that starts at `at`, with its folds (RFC 3261 §7.3.1).
+/// The end of the header line that goes on at `from`, over its folds (RFC 3261 §7.3.1): behind its last octet, and
+/// where the next line starts. `Err` says from where to look again when there are more octets, so that a line which
+/// comes octet by octet is still looked at once.
+pub fn folded_end(octets: &[u8], mut from: usize) -> Result<(usize, usize), usize> {
+    loop {
+        let (end, next) = line_end(octets, from).ok_or(octets.len())?;
+        match octets.get(next) {
+            Some(b' ' | b'\t') => from = next,
+            Some(_) => return Ok((end, next)),
+            // Whether a fold follows cannot be known yet.
+            None => return Err(next - 1),
+        }
+    }
+}
+
+/// Reads the header line that starts at `at`, with its folds.
 pub fn field(octets: &[u8], at: usize) -> Result<Line, ParseError> {
     match octets.get(at..) {
         Some([b'\r', b'\n', ..]) => return Ok(Line::End(at + 2)),
@@ -65,28 +80,16 @@ pub fn field(octets: &[u8], at: usize) -> Result<Line, ParseError> {
     if octets[colon] != b':' || name_end == at || !octets[at..name_end].iter().all(|octet| is_token(*octet)) {
         return Err(ParseError { at, expected: "a header name and a colon" });
     }
-    let mut line = colon + 1;
-    loop {
-        let Some((end, next)) = line_end(octets, line) else { return Ok(Line::Partial) };
-        match octets.get(next) {
-            Some(b' ' | b'\t') => line = next,
-            // Whether a fold follows cannot be known yet.
-            None => return Ok(Line::Partial),
-            Some(_) => {
-                let value_start = skip_space(octets, colon + 1, end);
-                let value_end = trim_end(octets, value_start, end);
-                let name = Name::parse(&octets[at..name_end]);
-                return Ok(Line::Field(RawField {
-                    name,
-                    name_start: at,
-                    name_end,
-                    value_start,
-                    value_end,
-                    next,
-                }));
-            }
-        }
-    }
+    let Ok((end, next)) = folded_end(octets, colon + 1) else { return Ok(Line::Partial) };
+    let value_start = skip_space(octets, colon + 1, end);
+    Ok(Line::Field(RawField {
+        name: Name::parse(&octets[at..name_end]),
+        name_start: at,
+        name_end,
+        value_start,
+        value_end: trim_end(octets, value_start, end),
+        next,
+    }))
 }
 
 /// The Call-ID of a message, found without reading the rest: the shard of a message hangs on it. `None` where

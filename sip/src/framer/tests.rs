@@ -45,7 +45,13 @@ fn the_framer_and_the_parser_agree_where_a_message_ends() {
 
 #[test]
 fn a_stream_whose_messages_have_no_certain_end_is_broken_for_good() {
-    let small = Limits { message_bytes_max: 300, headers_max: 3, line_bytes_max: 100, body_bytes_max: 50, ..Limits::default() };
+    let small = Limits {
+        message_bytes_max: 300,
+        headers_max: 3,
+        line_bytes_max: 100,
+        body_bytes_max: 50,
+        ..Limits::default()
+    };
     let long = "x".repeat(120);
     for (stream, expected) in [
         ("A b SIP/2.0\r\nl: 1\r\nl: 2\r\n\r\n".to_owned(), "one Content-Length"),
@@ -73,4 +79,23 @@ fn half_a_message_is_known_as_such() {
     framer.push(b"OPTIONS");
     assert_eq!(framer.next(), Ok(None));
     assert!(framer.is_half_way());
+}
+
+#[test]
+fn a_header_of_many_folds_is_read_in_linear_time() {
+    // Read again from its start at each fold, it would take seconds.
+    let limits = Limits { line_bytes_max: 1 << 20, message_bytes_max: 1 << 20, ..Limits::default() };
+    let stream = format!("A b SIP/2.0\r\nX: 1{}\r\n\r\n", "\n ".repeat(16_000));
+    for step in [1, 7, stream.len()] {
+        assert_eq!(cut(stream.as_bytes(), step, limits), (vec![stream.clone()], None), "{step} at a time");
+    }
+}
+
+#[test]
+fn an_idle_connection_holds_no_memory_of_a_large_message() {
+    let mut framer = Framer::new(Limits::default());
+    framer.push(format!("A b SIP/2.0\r\nl: 60000\r\n\r\n{}", "x".repeat(60_000)).as_bytes());
+    assert!(matches!(framer.next(), Ok(Some(Frame::Message(_)))));
+    assert_eq!(framer.next(), Ok(None));
+    assert_eq!((framer.held(), framer.buffer.capacity()), (0, 0));
 }
