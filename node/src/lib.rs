@@ -8,6 +8,8 @@ pub mod config;
 pub mod listen;
 pub mod rpc;
 pub mod shard;
+pub mod shutdown;
+pub mod telemetry;
 
 pub use listen::{Listener, Listeners};
 pub use shard::{Core, Inbox, Input};

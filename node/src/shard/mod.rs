@@ -11,6 +11,7 @@ use sip::transport::{ConnectionId, Outbox, Packet};
 mod config;
 mod counters;
 mod inbox;
+mod metrics;
 mod quarantine;
 mod run;
 mod spread;

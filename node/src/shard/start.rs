@@ -9,11 +9,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 use super::inbox::Item;
+use super::metrics;
 use super::quarantine::Quarantine;
 use super::run::{Rooms, Shard};
 use super::{Config, Core, Counters, Door, Inbox, Spread};
 use crate::clock;
 use crate::listen::{self, BindError, Bound, Listeners, StreamCounters, Streams, TlsError, UdpPort};
+use crate::telemetry::Registry;
 
 /// What a core is told about its place when it is made.
 #[derive(Debug)]
@@ -183,6 +185,12 @@ impl<P: Send + 'static> Shards<P> {
     /// The counters of the stream connections, when there are any.
     pub fn stream_counters(&self) -> Option<&Arc<StreamCounters>> {
         self.streams.as_ref().map(|streams| &streams.counters)
+    }
+
+    /// Adds the counters of shards and streams to the metrics.
+    pub fn add_metrics(&self, registry: &Registry) {
+        let (shards, streams) = (self.counters.clone(), self.stream_counters().cloned());
+        registry.add(move |page| metrics::write(page, &shards, streams.as_deref()));
     }
 
     /// Closes the stream connections one after the other over this time, so that phones register elsewhere.

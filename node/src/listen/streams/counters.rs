@@ -23,7 +23,7 @@ pub struct StreamCounters {
     pub closed_idle: Count,
     /// Closed after `half_request_timeout`.
     pub closed_half: Count,
-    /// Closed because the peer did not read and the write queue was full.
+    /// Messages refused because a write queue was full; the connection is closed for it.
     pub closed_full: Count,
     /// Closed because what came was no SIP.
     pub closed_broken: Count,

@@ -128,7 +128,15 @@ impl Streams {
     fn send_along(&self, flow: &Flow, octets: &[u8], sender: Option<Sender>) -> Result<(), &'static str> {
         let found = flow.connection.and_then(|id| self.table.lock().find(id).cloned());
         let connection = found.ok_or(GONE)?;
-        connection.push(octets, sender).map_err(name_of)
+        connection.push(octets, sender).map_err(|why| match why {
+            NotQueued::Full => self.full(),
+            NotQueued::Closed => GONE,
+        })
+    }
+
+    fn full(&self) -> &'static str {
+        self.counters.closed_full.add_shared(1);
+        "the write queue of the connection is full"
     }
 
     fn send_towards(
@@ -142,17 +150,18 @@ impl Streams {
         if let Some(found) = table.towards(destination).cloned() {
             drop(table);
             match found.push(octets, sender) {
+                Err(NotQueued::Full) => return Err(self.full()),
                 // It ended between being found and being written to: a new one is made.
                 Err(NotQueued::Closed) => table = self.table.lock(),
-                other => return other.map_err(name_of),
+                Ok(()) => return Ok(()),
             }
         }
         let connection = self.make(&mut table, destination, listener)?;
         drop(table);
         // Queued before connecting can have failed, so that the failure is told.
-        let queued = connection.push(octets, sender).map_err(name_of);
+        let queued = connection.push(octets, sender);
         self.io.spawn(connect::connect(Arc::clone(self), connection));
-        queued
+        queued.map_err(|_| GONE)
     }
 
     /// A new connection to a destination, in the table and not yet connecting.
@@ -262,13 +271,6 @@ fn names_of(config: &Config, listeners: &Listeners) -> Vec<String> {
     }));
     names.extend(listeners.interfaces().iter().map(|own| own.address.to_string()));
     names
-}
-
-fn name_of(why: NotQueued) -> &'static str {
-    match why {
-        NotQueued::Full => "the write queue of the connection is full",
-        NotQueued::Closed => GONE,
-    }
 }
 
 const GONE: &str = "the connection is gone";
