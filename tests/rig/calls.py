@@ -45,7 +45,7 @@ class Scenario:
 
     def registered(self, user, **more):
         phone = self.phone(user, **more)
-        check(phone.registered(), f"{user} does not register")
+        check(phone.registered(), f"{user} does not register; its terminal:\n{phone.said()[-2000:]}")
         return phone
 
     def alice_and_bob(self):

@@ -15,11 +15,14 @@ class Linphone:
         os.makedirs(os.path.join(self.folder, ".local/share/linphone"))
         self.recording = os.path.join(self.folder, "heard.wav")
         with open(os.path.join(self.folder, ".linphonerc"), "w") as file:
-            file.write(f"[sip]\nsip_port={5080 + number}\n")
+            # It ends at once where a port that it wants is taken, also one that it does not need.
+            file.write(f"[sip]\nsip_port={5080 + number}\nsip_tcp_port={5080 + number}\nsip_tls_port={5180 + number}\n")
         self.text, self.changed = "", threading.Condition()
-        self.process = subprocess.Popen(["ip", "netns", "exec", netns, "linphonec"], cwd=self.folder, text=True,
-                                        errors="replace", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, env=dict(os.environ, HOME=self.folder))
+        # Without stdbuf it would tell a pipe nothing until its buffer is full.
+        command = ["ip", "netns", "exec", netns, "stdbuf", "-o0", "linphonec"]
+        self.process = subprocess.Popen(command, cwd=self.folder, text=True, errors="replace",
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        env=dict(os.environ, HOME=self.folder))
         threading.Thread(target=self._read, daemon=True).start()
         self.type("soundcard use files")
         self.type(f"play {play}")
@@ -31,6 +34,10 @@ class Linphone:
             with self.changed:
                 self.text += letters
                 self.changed.notify_all()
+
+    def said(self):
+        """What it wrote on its terminal."""
+        return self.text
 
     def type(self, line):
         self.process.stdin.write(line + "\n")
@@ -44,7 +51,13 @@ class Linphone:
         return found()
 
     def registered(self):
-        return self.until_said("successful", "failed") == "successful"
+        """Whether the registrar took it. It says so only when it is asked."""
+        end = time.time() + PATIENCE
+        while time.time() < end:
+            self.type("status register")
+            if self.until_said("registered, identity=", timeout=.5):
+                return True
+        return False
 
     def dial(self, number):
         self.type(f"call sip:{number}@{self.server}")
