@@ -43,18 +43,18 @@ impl Need {
             Self::Program(name, package) => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
                 let is_here = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-                (!is_here).then(|| format!("{name} is not installed (apt-get install {package})"))
+                (!is_here).then(|| format!("no {name} ({package})"))
             }
             Self::Namespaces => {
                 static CAN: OnceLock<bool> = OnceLock::new();
                 let can = || Path::new("/sbin/ip").exists() && succeeds("unshare", &["--net", "true"]);
-                (!CAN.get_or_init(can)).then(|| "network namespaces need root and iproute2".to_owned())
+                (!CAN.get_or_init(can)).then(|| "no network namespaces (root, iproute2)".to_owned())
             }
             Self::Numpy => {
                 static HAS: OnceLock<bool> = OnceLock::new();
                 let has = || succeeds(PYTHON, &["-c", "import numpy"]);
                 (!HAS.get_or_init(has))
-                    .then(|| "numpy is not installed (apt-get install python3-numpy)".to_owned())
+                    .then(|| "no numpy (python3-numpy)".to_owned())
             }
         }
     }
