@@ -39,6 +39,16 @@ pub struct Common {
 /// What can be started or asked.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// The SIP edge alone; it asks a registrar over gRPC.
+    #[command(
+        after_help = "Example: carillon proxy --config edge.toml   ([rpc] registrar = \"https://10.0.0.5:5070\")"
+    )]
+    Proxy,
+    /// The registrar and directory alone, for proxies to ask.
+    #[command(
+        after_help = "Example: carillon registrar --config registrar.toml   ([rpc] listen = \"10.0.0.5:5070\")"
+    )]
+    Registrar,
     /// Read a configuration, say what is wrong with it, and start nothing.
     #[command(after_help = "Example: carillon check company.toml")]
     Check {

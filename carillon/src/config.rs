@@ -25,6 +25,8 @@ pub struct Config {
     pub log: Log,
     /// The edge.
     pub proxy: ProxyConfig,
+    /// The way between services, where they are processes of their own.
+    pub rpc: crate::services::Rpc,
     /// Timers of the transactions.
     pub timers: Timers,
     /// Registrations.

@@ -9,6 +9,7 @@ mod operator;
 mod parse;
 mod reload;
 mod run;
+mod services;
 mod state;
 mod welcome;
 
@@ -18,6 +19,7 @@ use anyhow::{Result, bail};
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use node::config::Source;
+use services::Role;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -33,7 +35,9 @@ fn main() -> ExitCode {
 fn obey(cli: &Cli) -> Result<()> {
     let folder = state::folder(cli.common.state.as_deref());
     match &cli.command {
-        None => run::all_in_one(&cli.common, &folder),
+        None => run::run(Role::Whole, &cli.common, &folder),
+        Some(Command::Proxy) => run::run(Role::Proxy, &cli.common, &folder),
+        Some(Command::Registrar) => run::run(Role::Registrar, &cli.common, &folder),
         Some(Command::Check { file }) => {
             let checked = config::load(&Source::read(file)?, &cli.common.listen)?;
             for warning in &checked.warnings {

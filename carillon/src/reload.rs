@@ -20,14 +20,14 @@ pub struct Reload {
     pub file: Option<PathBuf>,
     /// `--listen`, which stands above the file.
     pub listen: Vec<String>,
-    /// The users of the file.
-    pub directory: Arc<UserDirectory>,
+    /// The users of the file; absent where another process has them.
+    pub users: Option<Arc<UserDirectory>>,
     /// The dial plan, for tools.
     pub plan: Arc<ArcSwap<Plan>>,
     /// The ways into the shards.
     pub inboxes: Arc<[Inbox<Posted>]>,
-    /// What the shards were made with; the number of the shard is put in for each.
-    pub settings: Mutex<Settings>,
+    /// What the shards were made with; the number of the shard is put in for each. Absent without shards.
+    pub settings: Option<Mutex<Settings>>,
 }
 
 impl Reload {
@@ -52,9 +52,12 @@ impl Reload {
         for warning in &checked.warnings {
             tracing::warn!("{warning}");
         }
-        self.directory.replace(checked.users);
+        if let Some(users) = &self.users {
+            users.replace(checked.users);
+        }
         self.plan.store(Arc::clone(&checked.plan));
-        let mut settings = self.settings.lock();
+        let Some(settings) = &self.settings else { return };
+        let mut settings = settings.lock();
         let before = std::mem::replace(&mut settings.config, checked.config.proxy);
         // What users' keys and addresses of record are made of cannot change under them.
         settings.config.realm = Some(before.realm().to_owned());
@@ -65,7 +68,8 @@ impl Reload {
 
     /// From now on new calls are refused with 503; requests of established dialogs pass.
     pub fn refuse_new_calls(&self) {
-        let mut settings = self.settings.lock();
+        let Some(settings) = &self.settings else { return };
+        let mut settings = settings.lock();
         settings.config.new_calls_percent = 0;
         configure(&self.inboxes, &settings);
     }

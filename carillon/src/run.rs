@@ -1,20 +1,20 @@
-//! The whole exchange in one process: the rooms are built, joined and run until somebody ends them.
+//! A process: its rooms are built, joined and run until somebody ends them.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use node::clock;
 use node::config::Source;
 use node::shard::Shards;
 use parking_lot::Mutex;
-use proto::{Directory, Location};
+use proxy::core::plan::Plan;
+use proxy::core::route::Routes;
 use proxy::core::token;
 use proxy::{Posted, Service, Services, Settings};
-use registrar::{Registrar, UserDirectory};
 use sip::auth::Replay;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,11 +26,12 @@ use crate::ctl;
 use crate::names::SystemNames;
 use crate::operator::Operator;
 use crate::reload::Reload;
+use crate::services::{Role, Rooms};
 use crate::state::{self, Keys};
 use crate::welcome;
 
-/// `carillon`: everything in one process, until SIGTERM, Ctrl-C or `carillon ctl drain`.
-pub fn all_in_one(common: &Common, folder: &Path) -> Result<()> {
+/// Runs a service, or all of them, until SIGTERM, Ctrl-C or `carillon ctl drain`.
+pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
     state::create(folder)?;
     let (source, example) = match &common.config {
         Some(file) => (Source::read(file)?, None),
@@ -39,104 +40,107 @@ pub fn all_in_one(common: &Common, folder: &Path) -> Result<()> {
             (Source::of(&folder.join("first.toml"), EXAMPLE), Some(example))
         }
     };
-    let checked = config::load(&source, &common.listen)?;
-    begin_log(common, &checked.config)?;
-    for warning in &checked.warnings {
+    let Checked { config, users, plan, warnings } = config::load(&source, &common.listen)?;
+    begin_log(common, &config)?;
+    for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    let socket = ctl::server::bind;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("io")
         .enable_all()
         .build()?;
     let inside = runtime.enter();
-    let socket = socket(folder).map_err(|why| anyhow!("{why}"))?;
-    let keys = Keys::load(folder)?;
-    let built = Built::from(checked, &keys, &runtime)?;
+    let socket = ctl::server::bind(folder)?;
+    let rooms = match role {
+        Role::Whole | Role::Registrar => Rooms::here(&config, users, runtime.handle())?,
+        Role::Proxy => Rooms::elsewhere(&config, folder, runtime.handle())?,
+    };
+    if role == Role::Registrar {
+        let address = rooms.open(&config, folder, runtime.handle())?;
+        tracing::info!(%address, "other services may ask");
+    }
+    let shards = match role {
+        Role::Whole | Role::Proxy => Some(shards(&config, &plan, &rooms, &Keys::load(folder)?, &runtime)?),
+        Role::Registrar => None,
+    };
     drop(inside);
-    let example = example.as_ref().map(|(users, made)| (users.as_slice(), *made));
-    println!("{}", welcome::text(built.shards.listeners(), folder, example));
-
+    if let Some((shards, _)) = &shards {
+        let example = example.as_ref().map(|(users, made)| (users.as_slice(), *made));
+        println!("{}", welcome::text(shards.listeners(), folder, example));
+    }
+    let inboxes =
+        shards.as_ref().map_or_else(|| Vec::new().into(), |(shards, _)| Arc::clone(shards.inboxes()));
+    let (shards, settings) = shards.unzip();
     let drain = Arc::new(Notify::new());
+    let plan = Arc::new(ArcSwap::new(plan));
     let reload = Arc::new(Reload {
         file: common.config.clone(),
         listen: common.listen.clone(),
-        directory: Arc::clone(&built.directory),
-        plan: Arc::clone(&built.plan),
-        inboxes: Arc::clone(built.shards.inboxes()),
-        settings: Mutex::new(built.settings.clone()),
+        users: rooms.users.clone(),
+        plan: Arc::clone(&plan),
+        inboxes: Arc::clone(&inboxes),
+        settings: settings.map(Mutex::new),
     });
-    let operator = Arc::new(Operator {
-        location: built.registrar.clone(),
-        directory: built.directory.clone(),
-        plan: Arc::clone(&built.plan),
-        inboxes: Arc::clone(built.shards.inboxes()),
+    let operator = Operator {
+        location: rooms.location,
+        directory: rooms.directory,
+        plan,
+        inboxes,
         reload: Arc::clone(&reload),
         drain: Arc::clone(&drain),
-    });
-    runtime.spawn(ctl::server::serve(socket, operator));
-    let registrar = Arc::clone(&built.registrar);
-    runtime.spawn(async move { registrar.keep_time(clock::unix_ms).await });
+    };
+    runtime.spawn(ctl::server::serve(socket, Arc::new(operator)));
     tracing::info!("ready");
-    runtime.block_on(until_the_end(&reload, &drain, &built.shards))?;
-    built.shards.stop();
+    runtime.block_on(until_the_end(&reload, &drain, shards.as_ref()))?;
+    if let Some(shards) = shards {
+        shards.stop();
+    }
     let _ = std::fs::remove_file(ctl::socket_path(folder));
     tracing::info!("ended");
     Ok(())
 }
 
-/// The rooms, joined.
-struct Built {
-    registrar: Arc<Registrar>,
-    directory: Arc<UserDirectory>,
-    plan: Arc<ArcSwap<proxy::core::plan::Plan>>,
-    settings: Settings,
-    shards: Shards<Posted>,
-}
-
-impl Built {
-    fn from(checked: Checked, keys: &Keys, runtime: &Runtime) -> Result<Self> {
-        let Checked { config, users, plan, .. } = checked;
-        let ([a, b], [c, d], run) = (clock::seed(), clock::seed(), clock::seed()[0]);
-        let registrar = Registrar::new(&config.registrar, [a, b, c, d], run)
-            .map_err(|what| anyhow!("[registrar] {what}"))?;
-        let registrar = Arc::new(registrar);
-        let directory = Arc::new(UserDirectory::new(config.proxy.realm(), users, None));
-        let services = Services {
-            location: Arc::clone(&registrar) as Arc<dyn Location>,
-            directory: Arc::clone(&directory) as Arc<dyn Directory>,
-            names: Arc::new(SystemNames::new(runtime.handle().clone())),
+/// The SIP edge, with the settings that its first shard was made with.
+fn shards(
+    config: &Config,
+    plan: &Arc<Plan>,
+    rooms: &Rooms,
+    keys: &Keys,
+    runtime: &Runtime,
+) -> Result<(Shards<Posted>, Settings)> {
+    let services = Services {
+        location: Arc::clone(&rooms.location),
+        directory: Arc::clone(&rooms.directory),
+        names: Arc::new(SystemNames::new(runtime.handle().clone())),
+    };
+    // RFC 7616 §3.4.5: one answer counts once, whichever shard meets it.
+    let uses = Arc::new(std::sync::Mutex::new(Replay::new(NONCES_MAX)));
+    let mut kept = None;
+    let started = clock::unix_s() as u32;
+    let shards = node::shard::start(&config.shard, &config.sip, |place| {
+        let settings = Settings {
+            config: config.proxy.clone(),
+            listeners: Arc::clone(&place.listeners),
+            routes: Arc::clone(plan) as Arc<dyn Routes>,
+            tokens: token::Keys::new(0, keys.part(0), started),
+            limits: config.sip.limits.into(),
+            transactions: sip::transaction::Config {
+                intervals: intervals(config),
+                transactions_max: config.proxy.transactions_max,
+            },
+            nonce_key: keys.part(16),
+            uses: Arc::clone(&uses),
+            loop_key: [u64::from_le_bytes(keys.part(48)), u64::from_le_bytes(keys.part(56))],
+            edge: 0,
+            shard: place.shard as u8,
         };
-        // RFC 7616 §3.4.5: one answer counts once, whichever shard meets it.
-        let uses = Arc::new(std::sync::Mutex::new(Replay::new(NONCES_MAX)));
-        let mut kept = None;
-        let started = clock::unix_s() as u32;
-        let shards = node::shard::start(&config.shard, &config.sip, |place| {
-            let settings = Settings {
-                config: config.proxy.clone(),
-                listeners: Arc::clone(&place.listeners),
-                routes: Arc::clone(&plan) as Arc<dyn proxy::core::route::Routes>,
-                tokens: token::Keys::new(0, keys.part(0), started),
-                limits: config.sip.limits.into(),
-                transactions: sip::transaction::Config {
-                    intervals: intervals(&config),
-                    transactions_max: config.proxy.transactions_max,
-                },
-                nonce_key: keys.part(16),
-                uses: Arc::clone(&uses),
-                loop_key: [u64::from_le_bytes(keys.part(48)), u64::from_le_bytes(keys.part(56))],
-                edge: 0,
-                shard: place.shard as u8,
-            };
-            kept.get_or_insert_with(|| settings.clone());
-            let more = clock::seed();
-            let seed = [place.seed[0], place.seed[1], more[0], more[1]];
-            Service::new(Arc::new(settings), services.clone(), place.inbox().clone(), seed)
-        })?;
-        let settings = kept.context("there is at least one shard")?;
-        Ok(Self { registrar, directory, plan: Arc::new(ArcSwap::new(plan)), settings, shards })
-    }
+        kept.get_or_insert_with(|| settings.clone());
+        let more = clock::seed();
+        let seed = [place.seed[0], place.seed[1], more[0], more[1]];
+        Service::new(Arc::new(settings), services.clone(), place.inbox().clone(), seed)
+    })?;
+    Ok((shards, kept.context("there is at least one shard")?))
 }
 
 fn intervals(config: &Config) -> sip::transaction::Intervals {
@@ -149,7 +153,10 @@ fn begin_log(common: &Common, config: &Config) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(level).with_context(|| {
         format!("log level {level:?} cannot be read; write info, debug, or info,proxy=debug")
     })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     if common.log_json || config.log.json {
         log.json().init();
     } else {
@@ -159,7 +166,7 @@ fn begin_log(common: &Common, config: &Config) -> Result<()> {
 }
 
 /// Waits for a signal or an operator, reloading meanwhile; then drains: no new calls, and those under way end.
-async fn until_the_end(reload: &Reload, drain: &Notify, shards: &Shards<Posted>) -> Result<()> {
+async fn until_the_end(reload: &Reload, drain: &Notify, shards: Option<&Shards<Posted>>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -184,8 +191,10 @@ async fn until_the_end(reload: &Reload, drain: &Notify, shards: &Shards<Posted>)
     reload.refuse_new_calls();
     let quiet = async {
         let mut looks = tokio::time::interval(Duration::from_millis(200));
-        while !shards.is_quiet().await {
-            looks.tick().await;
+        if let Some(shards) = shards {
+            while !shards.is_quiet().await {
+                looks.tick().await;
+            }
         }
     };
     tokio::select! {

@@ -1,0 +1,104 @@
+//! Which rooms a process holds, and how it reaches the others: a function call in one process, gRPC between several.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use node::{clock, rpc};
+use proto::directory::{DirectoryClient, DirectoryServer};
+
+use proto::registrar::{RegistrarClient, RegistrarServer};
+
+use proto::{ClientLimits, Directory, Location, NearCopy, NearLimits, ServerLimits};
+use registrar::{Registrar, UserDirectory, Users};
+use serde::Deserialize;
+use tokio::runtime::Handle;
+
+use crate::config::Config;
+
+/// Which service a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// All of them.
+    Whole,
+    /// The SIP edge alone.
+    Proxy,
+    /// Registrar and directory alone.
+    Registrar,
+}
+
+/// `[rpc]`: how services reach each other when they are processes of their own.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rpc {
+    /// Where `carillon registrar` is asked, `"10.0.0.5:5070"`. Who asks shows a certificate.
+    pub listen: Option<SocketAddr>,
+    /// Where `carillon proxy` finds the registrar, `"https://10.0.0.5:5070"`.
+    pub registrar: Option<String>,
+    /// The folder of certificates. Default: `rpc` in the state folder. The registrar makes it at its first start; a
+    /// proxy needs a copy of its ca.pem, client.pem and client.key.
+    pub trust: Option<PathBuf>,
+}
+
+/// Whom a process asks for places and for people.
+pub struct Rooms {
+    /// Where phones are.
+    pub location: Arc<dyn Location>,
+    /// Who exists.
+    pub directory: Arc<dyn Directory>,
+    /// The users of this process's own file; absent where another process has them.
+    pub users: Option<Arc<UserDirectory>>,
+}
+
+impl Rooms {
+    /// Registrar and directory of this process itself. Bindings expire as long as `runtime` runs.
+    pub fn here(config: &Config, users: Users, runtime: &Handle) -> Result<Self> {
+        let ([a, b], [c, d], [run, _]) = (clock::seed(), clock::seed(), clock::seed());
+        let registrar = Registrar::new(&config.registrar, [a, b, c, d], run);
+        let registrar = Arc::new(registrar.map_err(|what| anyhow!("[registrar] {what}"))?);
+        let keeper = Arc::clone(&registrar);
+        runtime.spawn(async move { keeper.keep_time(clock::unix_ms).await });
+        let users = Arc::new(UserDirectory::new(config.proxy.realm(), users, None));
+        Ok(Self { location: registrar, directory: users.clone(), users: Some(users) })
+    }
+
+    /// Those of another process, with a bounded copy of what was looked up lately before them.
+    pub fn elsewhere(config: &Config, state: &Path, runtime: &Handle) -> Result<Self> {
+        let uri = config.rpc.registrar.as_deref().context(
+            "carillon proxy needs a registrar; write [rpc] registrar = \"https://10.0.0.5:5070\", or run `carillon` alone",
+        )?;
+        let trust = rpc::Trust::of_client(&folder(config, state))?;
+        let channel = rpc::channel(uri, &trust)?;
+        let copy = NearCopy::new(NearLimits::default(), runtime);
+        let client =
+            RegistrarClient::new(channel.clone(), ClientLimits::default(), Some(copy.follower()), runtime);
+        let location = Arc::new(copy.before(Arc::new(client)));
+        let directory = Arc::new(DirectoryClient::new(channel, ClientLimits::default(), runtime));
+        Ok(Self { location, directory, users: None })
+    }
+
+    /// Lets other processes ask the rooms of this one.
+    pub fn open(&self, config: &Config, state: &Path, runtime: &Handle) -> Result<SocketAddr> {
+        let address = config.rpc.listen.context(
+            "carillon registrar needs an address to be asked at; write [rpc] listen = \"0.0.0.0:5070\"",
+        )?;
+        let trust = rpc::Trust::of_server(&folder(config, state))?;
+        let (mut server, incoming) = rpc::listen(address, &trust)?;
+        let address = incoming.local_addr().unwrap_or(address);
+        let registrar =
+            RegistrarServer::new(Arc::clone(&self.location), clock::unix_ms, ServerLimits::default());
+        let directory = DirectoryServer::new(Arc::clone(&self.directory), ServerLimits::default());
+        let router = server.add_service(registrar.service()).add_service(directory.service());
+        runtime.spawn(async move {
+            if let Err(why) = router.serve_with_incoming(incoming).await {
+                tracing::error!(%why, "other services cannot ask any more; restart this process");
+            }
+        });
+        Ok(address)
+    }
+}
+
+fn folder(config: &Config, state: &Path) -> PathBuf {
+    config.rpc.trust.clone().unwrap_or_else(|| state.join("rpc"))
+}
