@@ -148,8 +148,11 @@ impl Name {
             return Self::compact(*first);
         }
         // The length and the first letter leave one or two candidates, so most names cost one comparison.
-        let known =
-            |name: Self| if name.as_str().as_bytes().eq_ignore_ascii_case(text) { Some(name) } else { None };
+        // Most software writes a name as the registry does.
+        let is = |name: &Self| {
+            let known = name.as_str().as_bytes();
+            known == text || known.eq_ignore_ascii_case(text)
+        };
         let candidates: &[Self] = match (text.len(), first.to_ascii_lowercase()) {
             (2, b't') => &[Self::To],
             (3, b'v') => &[Self::Via],
@@ -211,7 +214,7 @@ impl Name {
             (20, b'p') => &[Self::PPreferredIdentity],
             _ => &[],
         };
-        candidates.iter().find_map(|name| known(*name)).unwrap_or(Self::Other)
+        candidates.iter().copied().find(is).unwrap_or(Self::Other)
     }
 
     const fn compact(letter: u8) -> Self {

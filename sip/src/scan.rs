@@ -1,7 +1,7 @@
 //! The one scanner: where lines, headers and the head end. The parser and the stream framer both read by it, so
 //! they cannot disagree where a message ends.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use crate::error::ParseError;
 use crate::name::Name;
@@ -21,6 +21,19 @@ pub struct RawField {
     pub value_end: usize,
     /// The first octet of the next line.
     pub next: usize,
+    /// A line of it ends with LF alone.
+    pub lone_feed: bool,
+}
+
+/// Where a header line with its folds ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoldedEnd {
+    /// Behind its last octet.
+    pub end: usize,
+    /// The first octet of the next line.
+    pub next: usize,
+    /// A line of it ends with LF alone.
+    pub lone_feed: bool,
 }
 
 /// What stands at the start of a line of a head.
@@ -50,15 +63,16 @@ pub fn line_end(octets: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((end, feed + 1))
 }
 
-/// The end of the header line that goes on at `from`, over its folds (RFC 3261 §7.3.1): behind its last octet, and
-/// where the next line starts. `Err` says from where to look again when there are more octets, so that a line which
-/// comes octet by octet is still looked at once.
-pub fn folded_end(octets: &[u8], mut from: usize) -> Result<(usize, usize), usize> {
+/// The end of the header line that goes on at `from`, over its folds (RFC 3261 §7.3.1). `Err` says from where to look
+/// again when there are more octets, so that a line which comes octet by octet is still looked at once.
+pub fn folded_end(octets: &[u8], mut from: usize) -> Result<FoldedEnd, usize> {
+    let mut lone_feed = false;
     loop {
         let (end, next) = line_end(octets, from).ok_or(octets.len())?;
+        lone_feed |= end + 1 == next;
         match octets.get(next) {
             Some(b' ' | b'\t') => from = next,
-            Some(_) => return Ok((end, next)),
+            Some(_) => return Ok(FoldedEnd { end, next, lone_feed }),
             // Whether a fold follows cannot be known yet.
             None => return Err(next - 1),
         }
@@ -73,14 +87,17 @@ pub fn field(octets: &[u8], at: usize) -> Result<Line, ParseError> {
         Some([] | [b'\r']) | None => return Ok(Line::Partial),
         Some(_) => {}
     }
-    let Some(colon) = memchr2(b':', b'\n', &octets[at..]).map(|found| at + found) else {
+    let name_end = at + octets[at..].iter().take_while(|octet| is_token(**octet)).count();
+    let colon =
+        name_end + octets[name_end..].iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+    match octets.get(colon) {
+        Some(b':') if name_end > at => {}
+        None => return Ok(Line::Partial),
+        _ => return Err(ParseError { at, expected: "a header name and a colon" }),
+    }
+    let Ok(FoldedEnd { end, next, lone_feed }) = folded_end(octets, colon + 1) else {
         return Ok(Line::Partial);
     };
-    let name_end = trim_end(octets, at, colon);
-    if octets[colon] != b':' || name_end == at || !octets[at..name_end].iter().all(|octet| is_token(*octet)) {
-        return Err(ParseError { at, expected: "a header name and a colon" });
-    }
-    let Ok((end, next)) = folded_end(octets, colon + 1) else { return Ok(Line::Partial) };
     let value_start = skip_space(octets, colon + 1, end);
     Ok(Line::Field(RawField {
         name: Name::parse(&octets[at..name_end]),
@@ -89,6 +106,7 @@ pub fn field(octets: &[u8], at: usize) -> Result<Line, ParseError> {
         value_start,
         value_end: trim_end(octets, value_start, end),
         next,
+        lone_feed,
     }))
 }
 
@@ -125,9 +143,9 @@ pub fn decimal(octets: &[u8]) -> Option<u32> {
 }
 
 /// True for the characters of a token (RFC 3261 §25.1).
+#[inline]
 pub const fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || matches!(octet, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    TOKEN[octet as usize]
 }
 
 /// True for white space inside a value, line ends of folds included.
@@ -216,6 +234,18 @@ impl<'a> Iterator for Elements<'a> {
         }
     }
 }
+
+/// The characters of a token, as a table: each octet of each header name is looked up.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0_u8;
+    while octet < 128 {
+        let mark = matches!(octet, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        table[octet as usize] = octet.is_ascii_alphanumeric() || mark;
+        octet += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
