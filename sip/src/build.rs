@@ -40,7 +40,7 @@ pub fn response(request: &Message<'_>, status: Status, extra: &Extra<'_>, out: &
                     top_via = None;
                     out.extend_from_slice(b"Via: ");
                     out.extend_from_slice(via);
-                    out.extend_from_slice(&field.value[first.end..]);
+                    text::lines(&field.value[first.end..], out);
                     out.extend_from_slice(b"\r\n");
                 }
                 (None, _) => header(out, "Via", field.value),
@@ -48,7 +48,7 @@ pub fn response(request: &Message<'_>, status: Status, extra: &Extra<'_>, out: &
             Name::From => header(out, "From", field.value),
             Name::To => {
                 out.extend_from_slice(b"To: ");
-                out.extend_from_slice(field.value);
+                text::lines(field.value, out);
                 if let Some(tag) = extra.to_tag.filter(|_| status.code() != 100 && !has_tag(field.value)) {
                     out.extend_from_slice(b";tag=");
                     out.extend_from_slice(tag.as_bytes());
@@ -146,7 +146,7 @@ fn start_line(out: &mut Vec<u8>, method: Method<'_>, uri: &[u8]) {
 fn header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
+    text::lines(value, out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -212,6 +212,14 @@ mod tests {
             trying.contains("To: <sip:bob@b;tag=no>\r\n") && trying.contains("Timestamp: 1\r\n"),
             "{trying}"
         );
+    }
+
+    #[test]
+    fn folds_that_end_with_lf_alone_leave_with_crlf() {
+        let folded = INVITE.replace("\r\n", "\n").replace(", SIP", ",\n SIP").replace("t: <", "t: b\n\t<");
+        let text = written(|out| response(&message(&folded), Status::of(486), &Extra::default(), out));
+        assert!(text.contains(",\r\n SIP") && text.contains("To: b\r\n\t<"), "{text}");
+        assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{text}");
     }
 
     #[test]

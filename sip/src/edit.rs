@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use crate::message::{Message, Name};
 use crate::scan::Elements;
+use crate::text;
 
 /// The edits of one copy. Nothing is written before [`Edit::write`].
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl<'m, 'a> Edit<'m, 'a> {
             if !self.touches(field.name, &pops) {
                 continue;
             }
-            out.extend_from_slice(&octets[copied..field.start]);
+            self.copy(&octets[copied..field.start], out);
             copied = field.end;
             if let Some((_, count)) = pops.iter_mut().find(|(name, count)| *name == field.name && *count > 0)
             {
@@ -110,7 +111,7 @@ impl<'m, 'a> Edit<'m, 'a> {
                 done |= 1 << place;
             }
         }
-        out.extend_from_slice(&octets[copied..message.fields_end()]);
+        self.copy(&octets[copied..message.fields_end()], out);
         for (place, (name, value)) in self.set.iter().enumerate() {
             if done >> place & 1 == 0 {
                 line(out, name.as_str(), value);
@@ -149,6 +150,15 @@ impl<'m, 'a> Edit<'m, 'a> {
         }
     }
 
+    /// Header lines are carried as they came, but with CRLF where LF stood alone.
+    fn copy(&self, octets: &[u8], out: &mut Vec<u8>) {
+        if self.message.has_lone_feeds() {
+            text::lines(octets, out);
+        } else {
+            out.extend_from_slice(octets);
+        }
+    }
+
     fn touches(&self, name: Name, pops: &[(Name, usize)]) -> bool {
         if name == Name::Other {
             return false;
@@ -175,13 +185,13 @@ fn after_elements<'a>(value: &'a [u8], count: &mut usize) -> &'a [u8] {
 fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
+    text::lines(value, out);
     out.extend_from_slice(b"\r\n");
 }
 
 fn content_length(out: &mut Vec<u8>, length: usize) {
     let mut digits = [0; 20];
-    line(out, "Content-Length", crate::text::decimal(length as u64, &mut digits));
+    line(out, "Content-Length", text::decimal(length as u64, &mut digits));
 }
 
 #[cfg(test)]
@@ -232,6 +242,19 @@ mod tests {
     fn elements_are_taken_over_several_lines() {
         let text = edited(|edit| edit.pop(Name::Route).pop(Name::Route).pop(Name::Route).pop(Name::Via));
         assert!(!text.contains("Route:") && text.contains("\r\nVia: SIP/2.0/UDP b;branch=2\r\n"), "{text}");
+    }
+
+    #[test]
+    fn lines_that_end_with_lf_alone_leave_with_crlf() {
+        let message = INVITE.replace("\r\n", "\n");
+        let message = Message::parse(message.as_bytes(), &Limits::default()).expect("a message");
+        let mut out = Vec::new();
+        Edit::new(&message).write(&mut out);
+        assert_eq!(String::from_utf8_lossy(&out), INVITE);
+        out.clear();
+        Edit::new(&message).pop(Name::Via).write(&mut out);
+        let via = "v: SIP/2.0/UDP a;branch=1, SIP";
+        assert_eq!(String::from_utf8_lossy(&out), INVITE.replace(via, "Via: SIP"));
     }
 
     #[test]

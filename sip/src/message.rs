@@ -20,6 +20,7 @@ pub struct Message<'a> {
     fields: SmallVec<[Entry; FIELDS_INLINE]>,
     body_start: u32,
     body_end: u32,
+    lone_feeds: bool,
 }
 
 /// The start line, as places in the octets.
@@ -71,7 +72,7 @@ impl<'a> Message<'a> {
         }
         let at = scan::skip_empty_lines(octets, 0);
         let (start, mut at) = Start::parse(octets, at)?;
-        let mut fields = SmallVec::new();
+        let (mut fields, mut lone_feeds) = (SmallVec::new(), false);
         let body_start = loop {
             match scan::field(octets, at)? {
                 Line::Partial => return Err(ParseError { at, expected: "the end of the header lines" }),
@@ -93,13 +94,14 @@ impl<'a> Message<'a> {
                         next: field.next as u32,
                     });
                     at = field.next;
+                    lone_feeds |= field.lone_feed;
                 }
             }
         };
-        let mut message =
-            Self { octets, start, fields, body_start: body_start as u32, body_end: octets.len() as u32 };
+        let (body_start, body_end) = (body_start as u32, octets.len() as u32);
+        let mut message = Self { octets, start, fields, body_start, body_end, lone_feeds };
         if let Some(length) = message.content_length().and_then(Result::ok) {
-            let end = body_start as u64 + u64::from(length);
+            let end = u64::from(body_start) + u64::from(length);
             message.body_end = u32::try_from(end).unwrap_or(u32::MAX).min(octets.len() as u32);
         }
         Ok(message)
@@ -134,6 +136,18 @@ impl<'a> Message<'a> {
     pub fn fields_end(&self) -> usize {
         let before = self.body_start as usize - 1;
         if before > 0 && self.octets[before - 1] == b'\r' { before - 1 } else { before }
+    }
+
+    /// True when a header line or a fold ends with LF alone.
+    pub fn has_lone_feeds(&self) -> bool {
+        self.lone_feeds
+    }
+
+    /// True when a CR stands in the head that ends no line. Some software ends a line there, so it would read
+    /// another message than we do.
+    pub fn has_lone_returns(&self) -> bool {
+        let head = &self.octets[..self.body_start as usize];
+        memchr::memchr_iter(b'\r', head).any(|at| head.get(at + 1) != Some(&b'\n'))
     }
 
     /// True for a request.

@@ -8,6 +8,10 @@ use crate::uri::Uri;
 /// Judges a message (RFC 3261 §8.2, §16.3). Only what every element must understand is looked at: other headers
 /// are judged where they are used.
 pub fn check(message: &Message<'_>, limits: &Limits) -> Result<(), Refusal> {
+    // RFC 3261 §25.1: CR stands before LF alone, even in quotes.
+    if message.has_lone_returns() {
+        return Err(Refusal::of(400, "CR Without LF"));
+    }
     // RFC 3261 §7.1: the version is compared without regard to case.
     if message.version().ends_with(b" ") {
         return Err(Refusal::of(400, "Spaces Behind The Request Line"));
@@ -130,6 +134,12 @@ mod tests {
             ("sip:bob@b SIP", "soap:bob SIP", "416 Unsupported URI Scheme"),
             ("sip:bob@b SIP", "tel:+33123 SIP", "valid"),
             ("sip:bob@b SIP", &format!("{long} SIP"), "414 Request-URI Too Long"),
+            (
+                "Max-Forwards: 70\r\n",
+                "Subject: x\rP-Asserted-Identity: <sip:boss@b>\r\n",
+                "400 CR Without LF",
+            ),
+            ("Max-Forwards: 70\r\n", "Subject: x\r\r\n", "400 CR Without LF"),
             ("From: <sip:a@a>;tag=1\r\n", "", "400 Missing From"),
             ("To: <sip:bob@b>\r\n", "To: <sip:bob@b>\r\nt: <sip:bob@b>\r\n", "400 Repeated To"),
             ("To: <sip:bob@b>", "To: \"bob <sip:bob@b>", "400 Bad To"),
