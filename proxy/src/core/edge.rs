@@ -53,6 +53,7 @@ impl Edge {
             counters: Counters::default(),
             calls_of: HashMap::new(),
             scratch: Vec::new(),
+            reading: Vec::new(),
             settings: Arc::clone(&settings),
         };
         Self {

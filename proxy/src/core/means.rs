@@ -78,6 +78,8 @@ pub(crate) struct Means {
     pub calls_of: HashMap<Arc<str>, u32>,
     /// Room for one message that is being written.
     pub scratch: Vec<u8>,
+    /// Room for one kept request that is being read while all of this changes.
+    pub reading: Vec<u8>,
 }
 
 impl Means {
@@ -94,6 +96,15 @@ impl Means {
             Some(at) => self.wheel.start(context.index, self.wheel.tick_at(at)),
             None => self.wheel.stop(context.index),
         }
+    }
+
+    /// A copy of a kept request in [`Means::reading`], which the caller puts back.
+    pub fn read_again(&mut self, server: Option<TransactionId>) -> Vec<u8> {
+        let mut octets = std::mem::take(&mut self.reading);
+        octets.clear();
+        let kept = server.and_then(|server| self.endpoint.kept_request(server));
+        octets.extend_from_slice(kept.unwrap_or_default());
+        octets
     }
 
     /// Counts a call of a user; `false` when the user has too many.

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::admit;
 use super::answer;
-use super::authenticate::{self, Claim, Side};
+use super::authenticate::{self, Claim, Judgement, Side};
 use super::date;
 use super::edge::Edge;
 use super::effect::{Effect, Turn};
@@ -51,10 +51,11 @@ impl Edge {
             return answer::refuse(&mut self.means, turn, packet, message, refusal);
         }
         let now = turn.unix_ms / 1000;
-        let claim = match self.means.settings.is_trusted(packet.flow.remote.ip()) {
+        let claim = if self.means.settings.is_trusted(packet.flow.remote.ip()) {
             // A trusted peer has asked for the password itself: the To names who it found.
-            true => Claim::Credentials(request::user_of(&request.to).into()),
-            false => self.means.guard.claim(&self.means.settings, now, request, Side::Registrar),
+            Claim::Credentials(request::user_of(&request.to))
+        } else {
+            self.means.guard.claim(&self.means.settings, now, request, Side::Registrar)
         };
         let username = match claim {
             Claim::Credentials(username) => username,
@@ -105,7 +106,9 @@ impl Edge {
         answer: Result<Identified, ServiceError>,
     ) {
         let Some(registering) = self.registrations.get(slot) else { return };
-        let outcome = decide(&mut self.means, turn, slot, registering, answer);
+        let octets = self.means.read_again(Some(registering.server));
+        let outcome = decide(&mut self.means, turn, slot, registering, &octets, answer);
+        self.means.reading = octets;
         match outcome {
             Outcome::Asked => {}
             Outcome::Refused(refusal) => {
@@ -213,29 +216,26 @@ fn decide(
     turn: &mut Turn<'_>,
     slot: Slot,
     registering: &Registering,
+    octets: &[u8],
     answer: Result<Identified, ServiceError>,
 ) -> Outcome {
     let settings = Arc::clone(&means.settings);
-    let kept = means.endpoint.kept_request(registering.server).unwrap_or_default().to_vec();
-    let Ok(message) = Message::parse(&kept, &settings.limits) else {
+    let Ok(message) = Message::parse(octets, &settings.limits) else {
         return Outcome::Refused(Refusal::of(500, "Server Internal Error"));
     };
     let request = match Request::read(&message) {
         Ok(request) => request,
         Err(refusal) => return Outcome::Refused(refusal),
     };
-    let judgement = match answer {
-        answer if !settings.is_trusted(registering.flow.remote.ip()) => {
-            authenticate::judge(means, turn.unix_ms / 1000, &request, Side::Registrar, answer)
-        }
-        Ok(Identified::Known { user, .. }) => authenticate::Judgement::User(user),
-        Ok(Identified::Unknown { .. }) => authenticate::Judgement::Refused(Refusal::of(404, "Not Found")),
-        Err(_) => authenticate::Judgement::Refused(Refusal::of(503, "Directory Unavailable")),
+    let judgement = if settings.is_trusted(registering.flow.remote.ip()) {
+        believe(answer)
+    } else {
+        authenticate::judge(means, turn.unix_ms / 1000, &request, Side::Registrar, answer)
     };
     let user = match judgement {
-        authenticate::Judgement::User(user) => user,
-        authenticate::Judgement::Challenge => return Outcome::Challenged,
-        authenticate::Judgement::Refused(refusal) => return Outcome::Refused(refusal),
+        Judgement::User(user) => user,
+        Judgement::Challenge => return Outcome::Challenged,
+        Judgement::Refused(refusal) => return Outcome::Refused(refusal),
     };
     // §10.3 step 4: a user registers phones for himself alone.
     if !authenticate::is_name_of(&request::user_of(&request.to), &user) {
@@ -245,6 +245,15 @@ fn decide(
     match ask_registrar(means, turn, slot, registering, &request, &user.aor) {
         Ok(()) => Outcome::Asked,
         Err(refusal) => Outcome::Refused(refusal),
+    }
+}
+
+/// What a trusted peer says of a user is so, if there is such a user.
+fn believe(answer: Result<Identified, ServiceError>) -> Judgement {
+    match answer {
+        Ok(Identified::Known { user, .. }) => Judgement::User(user),
+        Ok(Identified::Unknown { .. }) => Judgement::Refused(Refusal::of(404, "Not Found")),
+        Err(_) => Judgement::Refused(Refusal::of(503, "Directory Unavailable")),
     }
 }
 

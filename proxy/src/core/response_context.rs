@@ -210,6 +210,37 @@ impl Branch {
 }
 
 impl ResponseContext {
+    /// A context of nothing yet.
+    pub fn new(kind: Kind, flow: Flow, now: Instant, seen: LoopHash, way: Way) -> Self {
+        Self {
+            id: Slot { index: u32::MAX, generation: u32::MAX },
+            server: None,
+            kind,
+            octets: Vec::new(),
+            way,
+            flow,
+            behind_nat: false,
+            first_hop: true,
+            since: now,
+            seen,
+            breadth: 0,
+            caller: None,
+            caller_instance: 0,
+            counted: None,
+            plan: Plan::default(),
+            waiting: VecDeque::new(),
+            targets: 0,
+            branches: SmallVec::new(),
+            best: Best::default(),
+            answered: None,
+            cancelled: false,
+            closed: false,
+            looked_again: false,
+            redirections: 0,
+            asked: SmallVec::new(),
+        }
+    }
+
     /// True when nothing more can happen that it is needed for. The server transaction of an INVITE that was
     /// answered 2xx outlives it: repeats of the 2xx find their way by [`super::means::User::Answered`].
     pub fn is_over(&self) -> bool {
