@@ -20,9 +20,9 @@ pub struct Config {
     /// The threads that handle it.
     pub shard: node::shard::Config,
     /// Metrics and health.
-    pub http: Http,
+    pub http: node::telemetry::Http,
     /// What is logged, and how.
-    pub log: Log,
+    pub log: node::telemetry::Log,
     /// The edge.
     pub proxy: ProxyConfig,
     /// The way between services, where they are processes of their own.
@@ -39,25 +39,6 @@ pub struct Config {
     pub route: Vec<Spanned<RouteConfig>>,
     /// Groups of users.
     pub group: Vec<Spanned<GroupConfig>>,
-}
-
-/// `[http]`: for Prometheus and for Kubernetes.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Http {
-    /// Where `/metrics`, `/healthz` and `/readyz` are. Default: nowhere. It asks for no password, so it belongs on
-    /// loopback or on a network of your own.
-    pub listen: Option<std::net::SocketAddr>,
-}
-
-/// `[log]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or per room: `info,proxy=debug`. Default `info`.
-    pub level: Option<String>,
-    /// Lines as JSON. Default no.
-    pub json: bool,
 }
 
 /// `[timers]`: RFC 3261 §17.1.1.1 and Table 4.

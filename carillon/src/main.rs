@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod ctl;
+mod metrics;
 mod names;
 mod operator;
 mod parse;

@@ -57,7 +57,7 @@ fn shown(message: &Message<'_>) -> Value {
         }),
         (None, status) => json!({
             "version": text(message.version()),
-            "status": status.map(|status| status.code()),
+            "status": status.map(sip::message::Status::code),
             "reason": text(message.reason().unwrap_or_default()),
         }),
     };

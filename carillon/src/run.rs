@@ -1,6 +1,5 @@
 //! A process: its rooms are built, joined and run until somebody ends them.
 
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use arc_swap::ArcSwap;
 use node::clock;
 use node::config::Source;
 use node::shard::Shards;
+use node::telemetry::{Health, Registry};
 use parking_lot::Mutex;
 use proxy::core::plan::Plan;
 use proxy::core::route::Routes;
@@ -19,10 +19,12 @@ use sip::auth::Replay;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::Common;
 use crate::config::{self, Checked, Config};
 use crate::ctl;
+use crate::metrics;
 use crate::names::SystemNames;
 use crate::operator::Operator;
 use crate::reload::Reload;
@@ -41,7 +43,8 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         }
     };
     let Checked { config, users, plan, warnings } = config::load(&source, &common.listen)?;
-    begin_log(common, &config)?;
+    let log = node::telemetry::Log { json: config.log.json || common.log_json, ..config.log.clone() };
+    log.start(common.log.as_deref())?;
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
@@ -90,9 +93,21 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         reload: Arc::clone(&reload),
         drain: Arc::clone(&drain),
     };
+    let health = Health::new();
+    if let Some(address) = config.http.listen {
+        let registry = Registry::new();
+        registry.add(node::telemetry::process);
+        metrics::add_shards(&registry, &operator.inboxes);
+        runtime.block_on(node::telemetry::serve(
+            address,
+            registry,
+            health.clone(),
+            CancellationToken::new(),
+        ))?;
+    }
     runtime.spawn(ctl::server::serve(socket, Arc::new(operator)));
     tracing::info!("ready");
-    runtime.block_on(until_the_end(&reload, &drain, shards.as_ref()))?;
+    runtime.block_on(until_the_end(&reload, &drain, &health, shards.as_ref()))?;
     if let Some(shards) = shards {
         shards.stop();
     }
@@ -148,25 +163,13 @@ fn intervals(config: &Config) -> sip::transaction::Intervals {
     sip::transaction::Intervals { t1: *timers.t1, t2: *timers.t2, t4: *timers.t4 }
 }
 
-fn begin_log(common: &Common, config: &Config) -> Result<()> {
-    let level = common.log.as_deref().or(config.log.level.as_deref()).unwrap_or("info");
-    let filter = tracing_subscriber::EnvFilter::try_new(level).with_context(|| {
-        format!("log level {level:?} cannot be read; write info, debug, or info,proxy=debug")
-    })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    if common.log_json || config.log.json {
-        log.json().init();
-    } else {
-        log.with_target(false).init();
-    }
-    Ok(())
-}
-
 /// Waits for a signal or an operator, reloading meanwhile; then drains: no new calls, and those under way end.
-async fn until_the_end(reload: &Reload, drain: &Notify, shards: Option<&Shards<Posted>>) -> Result<()> {
+async fn until_the_end(
+    reload: &Reload,
+    drain: &Notify,
+    health: &Health,
+    shards: Option<&Shards<Posted>>,
+) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -188,6 +191,7 @@ async fn until_the_end(reload: &Reload, drain: &Notify, shards: Option<&Shards<P
         }
     }
     tracing::info!("draining: no new calls are taken; a second Ctrl-C ends at once");
+    health.not_ready("drain", "no new calls are taken");
     reload.refuse_new_calls();
     let quiet = async {
         let mut looks = tokio::time::interval(Duration::from_millis(200));

@@ -53,8 +53,7 @@ impl Need {
             Self::Numpy => {
                 static HAS: OnceLock<bool> = OnceLock::new();
                 let has = || succeeds(PYTHON, &["-c", "import numpy"]);
-                (!HAS.get_or_init(has))
-                    .then(|| "no numpy (python3-numpy)".to_owned())
+                (!HAS.get_or_init(has)).then(|| "no numpy (python3-numpy)".to_owned())
             }
         }
     }

@@ -95,7 +95,8 @@ fn at(uri: &str, as_of: u64) -> Bindings {
 }
 
 fn uris(bindings: &Bindings) -> String {
-    let told: Vec<_> = bindings.iter().map(|binding| format!("{}={}", binding.uri, binding.expires_in_s)).collect();
+    let told: Vec<_> =
+        bindings.iter().map(|binding| format!("{}={}", binding.uri, binding.expires_in_s)).collect();
     told.join(" ")
 }
 

@@ -62,7 +62,7 @@ pub enum Read {
     Gone,
 }
 
-/// Reads the octets of [`write`] from the front of `octets` and moves it behind them. `same_start`: this very
+/// Reads the octets of [`write()`] from the front of `octets` and moves it behind them. `same_start`: this very
 /// process wrote them.
 pub fn read(octets: &mut &[u8], same_start: bool) -> Option<Read> {
     let head = take::<1>(octets)?[0];

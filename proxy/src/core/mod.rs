@@ -14,7 +14,7 @@
 //! back through `response` (§16.7) and `best`; `cancel` (§16.10), `timer_c` (§16.8), `redirect`, `ack` and
 //! `dialog_flow` are the turns that it may take. REGISTER for our domain turns off at `register` (§10.3).
 //!
-//! A request under way is a [`response_context`], and what all of them work with is [`means`].
+//! A request under way is a `response_context`, and what all of them work with is `means`.
 
 pub mod calls;
 pub mod counters;

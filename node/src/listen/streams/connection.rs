@@ -183,6 +183,7 @@ mod tests {
         Connection::new(flow, None, octets_max, connecting_max)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what it is handed to takes an option")]
     fn sender(slot: u32) -> Option<Sender> {
         Some(Sender { transaction: TransactionId { slot, generation: 1 }, shard: 0 })
     }

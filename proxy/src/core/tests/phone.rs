@@ -173,7 +173,7 @@ impl Got {
     }
 
     pub fn status(&self) -> u16 {
-        self.message().status().map_or(0, |status| status.code())
+        self.message().status().map_or(0, sip::message::Status::code)
     }
 
     pub fn elements(&self, name: Name) -> Vec<String> {
