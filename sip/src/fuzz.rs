@@ -1,5 +1,6 @@
 //! Fuzz targets: functions that take any octets, never panic but where the code is wrong, and hold for all of them.
-//! The programs that feed them live outside the workspace; here each is replayed with seeds as a normal test.
+//! The programs that feed them live outside the workspace, in `fuzz/`; here each is replayed as a normal test, with
+//! mutated seeds and with the corpus that those programs gathered.
 
 mod header;
 mod message;
@@ -13,6 +14,10 @@ pub use uri::uri;
 
 /// A target by its name.
 pub type Target = (&'static str, fn(&[u8]));
+
+/// The programs of `fuzz/`, each with the folder of that name below `fuzz/corpus`.
+pub const PROGRAMS: &[Target] =
+    &[("message", message), ("stream", stream), ("uri", uri), ("headers", headers), ("digest", digest)];
 
 /// Targets that take a message or a stream of them.
 pub const MESSAGES: &[Target] = &[("message", message), ("stream", stream)];
@@ -48,3 +53,10 @@ pub const VALUES: &[Target] = &[
     ("via", via),
     ("warning", warning),
 ];
+
+/// A value of any typed header: every one of them reads it.
+pub fn headers(octets: &[u8]) {
+    for (_, target) in VALUES {
+        target(octets);
+    }
+}

@@ -322,3 +322,6 @@ impl Entry {
 
 /// Header lines that an index holds without allocating.
 pub const FIELDS_INLINE: usize = 32;
+
+#[cfg(test)]
+mod tests;

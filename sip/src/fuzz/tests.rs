@@ -1,6 +1,31 @@
-//! Each target with values that are mutated from seeds.
+//! Each target with values that are mutated from seeds, and with what fuzzing found worth keeping.
 
-use super::{MESSAGES, Target, VALUES};
+use std::fs;
+use std::path::Path;
+
+use super::{MESSAGES, PROGRAMS, Target, VALUES};
+
+#[test]
+fn every_program_holds_for_its_corpus() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    for (name, target) in PROGRAMS {
+        let folder = corpus.join(name);
+        let mut files: Vec<_> = fs::read_dir(&folder)
+            .unwrap_or_else(|why| panic!("{}: {why}", folder.display()))
+            .map(|entry| entry.expect("a folder can be listed").path())
+            .collect();
+        files.sort();
+        assert!(!files.is_empty(), "{name} has a corpus");
+        for file in files {
+            let octets = fs::read(&file).expect("a file can be read");
+            assert!(
+                std::panic::catch_unwind(|| target(&octets)).is_ok(),
+                "{name} fails for {}",
+                file.display()
+            );
+        }
+    }
+}
 
 #[test]
 fn every_target_holds_for_mutated_values() {
