@@ -31,6 +31,8 @@ pub struct Config {
     pub timers: Timers,
     /// Registrations.
     pub registrar: registrar::Config,
+    /// Users that are kept in the database.
+    pub directory: registrar::DirectoryConfig,
     /// What all rules share.
     pub dial: DialConfig,
     /// Users.

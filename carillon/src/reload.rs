@@ -44,19 +44,19 @@ impl Reload {
             checked.users.len(),
             checked.config.route.len()
         );
-        self.take(checked);
+        self.take(checked)?;
         Ok(said)
     }
 
-    fn take(&self, checked: Checked) {
+    fn take(&self, checked: Checked) -> Result<(), String> {
         for warning in &checked.warnings {
             tracing::warn!("{warning}");
         }
         if let Some(users) = &self.users {
-            users.replace(checked.users);
+            users.replace(checked.users).map_err(|why| format!("{why}; nothing is changed"))?;
         }
         self.plan.store(Arc::clone(&checked.plan));
-        let Some(settings) = &self.settings else { return };
+        let Some(settings) = &self.settings else { return Ok(()) };
         let mut settings = settings.lock();
         let before = std::mem::replace(&mut settings.config, checked.config.proxy);
         // What users' keys and addresses of record are made of cannot change under them.
@@ -64,6 +64,7 @@ impl Reload {
         settings.config.domain = before.domain;
         settings.routes = checked.plan;
         configure(&self.inboxes, &settings);
+        Ok(())
     }
 
     /// From now on new calls are refused with 503; requests of established dialogs pass.

@@ -56,7 +56,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
     let inside = runtime.enter();
     let socket = ctl::server::bind(folder)?;
     let rooms = match role {
-        Role::Whole | Role::Registrar => Rooms::here(&config, users, runtime.handle())?,
+        Role::Whole | Role::Registrar => Rooms::here(&config, users, folder, runtime.handle())?,
         Role::Proxy => Rooms::elsewhere(&config, folder, runtime.handle())?,
     };
     if role == Role::Registrar {
@@ -106,7 +106,6 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         ))?;
     }
     runtime.spawn(ctl::server::serve(socket, Arc::new(operator)));
-    tracing::info!("ready");
     runtime.block_on(until_the_end(&reload, &drain, &health, shards.as_ref()))?;
     if let Some(shards) = shards {
         shards.stop();
@@ -175,6 +174,8 @@ async fn until_the_end(
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     let mut seen = reload.changed();
+    // Not before the signals are heard: whoever waits for this line may end the process with its next breath.
+    tracing::info!("ready");
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -11,7 +11,7 @@ use proto::directory::{DirectoryClient, DirectoryServer};
 use proto::registrar::{RegistrarClient, RegistrarServer};
 
 use proto::{ClientLimits, Directory, Location, NearCopy, NearLimits, ServerLimits};
-use registrar::{Registrar, UserDirectory, Users};
+use registrar::{Added, Registrar, UserDirectory, Users};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
@@ -53,13 +53,18 @@ pub struct Rooms {
 
 impl Rooms {
     /// Registrar and directory of this process itself. Bindings expire as long as `runtime` runs.
-    pub fn here(config: &Config, users: Users, runtime: &Handle) -> Result<Self> {
+    pub fn here(config: &Config, users: Users, state: &Path, runtime: &Handle) -> Result<Self> {
         let ([a, b], [c, d], [run, _]) = (clock::seed(), clock::seed(), clock::seed());
         let registrar = Registrar::new(&config.registrar, [a, b, c, d], run);
         let registrar = Arc::new(registrar.map_err(|what| anyhow!("[registrar] {what}"))?);
         let keeper = Arc::clone(&registrar);
         runtime.spawn(async move { keeper.keep_time(clock::unix_ms).await });
-        let users = Arc::new(UserDirectory::new(config.proxy.realm(), users, None));
+        let realm = config.proxy.realm();
+        let of = (config.proxy.domain.as_str(), realm);
+        let added = runtime.block_on(Added::open(&config.directory, state, of, runtime, clock::unix_s))?;
+        let directory = UserDirectory::new(realm, Users::default(), Some(Arc::new(added)));
+        directory.replace(users)?;
+        let users = Arc::new(directory);
         Ok(Self { location: registrar, directory: users.clone(), users: Some(users) })
     }
 

@@ -1,4 +1,4 @@
-//! `[registrar]` and `[[user]]`. Plain data, read once.
+//! `[registrar]`, `[directory]` and `[[user]]`. Plain data, read once.
 
 use std::path::PathBuf;
 
@@ -62,6 +62,25 @@ impl Config {
             binding_bytes_max: self.binding_bytes_max,
         }
         .checked()
+    }
+}
+
+/// `[directory]`: the users that tools add.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DirectoryConfig {
+    /// The file that keeps them, an SQLite database; relative to the state folder. Default `users.db`. Not on a
+    /// network file system, and one file for one process: what another one writes is seen after a restart.
+    pub database: PathBuf,
+    /// How many users it may hold. Default 100000, some 500 octets of memory each. More are refused.
+    pub users_max: usize,
+    /// How many changes may wait for the disk. Default 64. More are refused with a wish to try again.
+    pub in_flight_max: usize,
+}
+
+impl Default for DirectoryConfig {
+    fn default() -> Self {
+        DirectoryConfig { database: "users.db".into(), users_max: 100_000, in_flight_max: 64 }
     }
 }
 

@@ -19,37 +19,22 @@ pub struct UserDirectory {
 }
 
 impl UserDirectory {
-    /// The users of the file first, then those of `added`. That no name is in both is for the loader to see to.
+    /// The users of the file first, then those of `added`. [`UserDirectory::replace`] sees to it that nobody is in
+    /// both, so a file is given to that where there is a database.
     pub fn new(realm: &str, file: Users, added: Option<Arc<dyn Directory>>) -> Self {
         UserDirectory { realm: realm.to_owned(), file: ArcSwap::from_pointee(file), added }
     }
 
-    /// Looks whether a set of users and the database have a name or an extension in common, which is refused when a
-    /// file is loaded.
+    /// Takes the users of a file that was read; questions see either the old set or the new one.
     ///
     /// # Errors
-    /// The first user who stands in both, or that the database did not answer.
-    pub async fn check_doubles(file: &Users, added: &dyn Directory) -> Result<(), UserError> {
-        for user in file.iter() {
-            for key in [Some(&user.name), user.extension.as_ref()].into_iter().flatten() {
-                let (reply, awaited) = awaited();
-                let asked = added.find(&Find { name_or_extension: key }, reply);
-                let why = match awaited.answer(asked).await {
-                    Ok(Found::Nobody { .. }) => continue,
-                    Ok(Found::User(other)) => {
-                        format!("{key} is in the database too, as {}: remove one of them", other.name)
-                    }
-                    Err(error) => format!("cannot tell whether the database has {key} too: {error}"),
-                };
-                return Err(UserError { user: user.name.clone(), why });
-            }
+    /// The first user whose name or extension is in the database too; then nothing is changed.
+    pub fn replace(&self, file: Users) -> Result<(), UserError> {
+        if let Some(added) = &self.added {
+            refuse_doubles(&file, added.as_ref())?;
         }
-        Ok(())
-    }
-
-    /// Takes the users of a file that was read again; questions see either the old set or the new one.
-    pub fn replace(&self, file: Users) {
         self.file.store(Arc::new(file));
+        Ok(())
     }
 
     /// The users of the file as they are now.
@@ -156,13 +141,46 @@ impl UserDirectory {
         page
     }
 
-    /// The database, if the name is not one of the file.
-    fn changeable(&self, name: &str) -> Result<&Arc<dyn Directory>, ServiceError> {
-        if self.file.load().named(name).is_some() {
-            let why = format!("{name} stands in the configuration file: change it there");
+    /// The database, if this is not the name or extension of a user of the file.
+    fn changeable(&self, name_or_extension: &str) -> Result<&Arc<dyn Directory>, ServiceError> {
+        if let Some((user, _)) = self.file.load().find(name_or_extension) {
+            let why = format!("{} stands in the configuration file: change it there", user.name);
             return Err(ServiceError::Refused(why));
         }
         self.added.as_ref().ok_or_else(no_database)
+    }
+}
+
+/// Looks whether anybody of the file has a name or an extension that is in the database too. It is asked by function
+/// calls, and answers from its memory.
+fn refuse_doubles(file: &Users, added: &dyn Directory) -> Result<(), UserError> {
+    for user in file.iter() {
+        for key in [Some(&user.name), user.extension.as_ref()].into_iter().flatten() {
+            let (reply, _awaited) = awaited();
+            let why = match added.find(&Find { name_or_extension: key }, reply) {
+                Asked::Now(Ok(Found::Nobody { .. })) => continue,
+                Asked::Now(Ok(Found::User(other))) => format!(
+                    "{key} is in the database too, as {}: take it out of the file, or remove it from the database with \
+                     `carillon ctl users remove {}` before it stands in the file",
+                    spoken(&other),
+                    other.name
+                ),
+                Asked::Now(Err(error)) => format!("cannot tell whether the database has {key} too: {error}"),
+                Asked::Later => {
+                    format!("cannot tell whether the database has {key} too: it does not say so at once")
+                }
+            };
+            return Err(UserError { user: user.name.clone(), why });
+        }
+    }
+    Ok(())
+}
+
+/// Name and extension, as a sentence has them.
+fn spoken(user: &User) -> String {
+    match &user.extension {
+        Some(extension) => format!("{} with extension {extension}", user.name),
+        None => user.name.clone(),
     }
 }
 

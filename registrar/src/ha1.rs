@@ -1,17 +1,12 @@
 //! Digest keys of users (RFC 7616 §3.4.2): made from a password, read from hexadecimal digits.
 
-use md5::{Digest, Md5};
 use proto::Ha1;
-use sha2::{Sha256, Sha512_256};
+use sip::auth::Ha1Set;
 
 /// The keys of a user for every algorithm.
 pub fn of(name: &str, realm: &str, password: &str) -> Ha1 {
-    let text = format!("{name}:{realm}:{password}");
-    Ha1 {
-        md5: Some(Md5::digest(&text).into()),
-        sha256: Some(Sha256::digest(&text).into()),
-        sha512_256: Some(Sha512_256::digest(&text).into()),
-    }
+    let Ha1Set { md5, sha256, sha512_256 } = Ha1Set::of(name, realm, password);
+    Ha1 { md5, sha256, sha512_256 }
 }
 
 /// One key, told apart by its length.

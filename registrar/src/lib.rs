@@ -1,10 +1,11 @@
 //! The registrar: where phones are (RFC 3261 §10), and who exists.
 //!
-//! [`core`] decides and stores; [`Registrar`] and [`UserDirectory`] answer the questions of `proto`. Whether they are
-//! asked by a function call or over gRPC they do not know.
+//! [`core`] decides and stores; [`Registrar`] and [`UserDirectory`] (over [`Users`] of the file and [`Added`] of the
+//! database) answer the questions of `proto`. Whether they are asked by a function call or over gRPC they do not know.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod added;
 pub mod config;
 pub mod core;
 pub mod directory;
@@ -12,7 +13,8 @@ pub mod ha1;
 pub mod service;
 pub mod users;
 
-pub use config::{Config, Ha1Config, UserConfig};
+pub use added::{Added, AddedError};
+pub use config::{Config, DirectoryConfig, Ha1Config, UserConfig};
 pub use directory::UserDirectory;
 pub use service::Registrar;
 pub use users::{UserError, Users};

@@ -69,3 +69,6 @@ impl Location for Registrar {
         Some(self.store.changes().clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

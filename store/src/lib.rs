@@ -1,3 +1,15 @@
-//! Placeholder, replaced as the room is built.
+//! What outlives a process: users that tools have added. No other room speaks SQL. What is kept here is plain text,
+//! octets and numbers; what they mean in SIP is known by those who ask.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
+mod database;
+mod directory;
+mod error;
+mod user;
+
+pub use directory::{Directory, LISTED_MAX};
+pub use error::{Cause, DatabaseError, DirectoryError, Key};
+pub use user::{
+    Credentials, DISPLAY_NAME_BYTES_MAX, Entry, Ha1, Lookup, NAME_BYTES_MAX, NewUser, REALM_BYTES_MAX, User,
+};

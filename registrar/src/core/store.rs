@@ -141,8 +141,14 @@ impl Store {
     pub fn expire_some(&self, now_ms: u64) {
         let from = self.sweep.fetch_add(STRIPES / Self::STEPS, Ordering::Relaxed);
         for stripe in from..from + STRIPES / Self::STEPS {
-            let expired = self.stripes[stripe % STRIPES].lock().expire(now_ms);
-            self.ended(expired);
+            // A stripe is let go now and then, so that no REGISTER waits for the end of thousands.
+            loop {
+                let expired = self.stripes[stripe % STRIPES].lock().expire(now_ms, EXPIRED_MAX);
+                self.ended(expired);
+                if expired < EXPIRED_MAX {
+                    break;
+                }
+            }
         }
     }
 
@@ -246,3 +252,6 @@ impl Counts {
 }
 
 const STRIPES: usize = 1024;
+
+/// How many bindings end while a stripe is held.
+const EXPIRED_MAX: usize = 32;

@@ -155,13 +155,13 @@ impl Stripe {
         self.used -= 1;
     }
 
-    /// Removes what has expired; says how many.
-    pub(super) fn expire(&mut self, now_ms: u64) -> usize {
-        if self.used == 0 {
-            return 0;
-        }
+    /// Removes what has expired, but no more than `most`; says how many.
+    pub(super) fn expire(&mut self, now_ms: u64, most: usize) -> usize {
         let mut expired = 0;
-        while let Some(at) = self.wheel.next(&mut self.slots, now_ms / 1000) {
+        while self.used > 0
+            && expired < most
+            && let Some(at) = self.wheel.next(&mut self.slots, now_ms / 1000)
+        {
             if self.slots[at as usize].expires_ms <= now_ms {
                 self.remove(at);
                 expired += 1;

@@ -40,7 +40,7 @@ impl Terms {
             // RFC 3261 §10.3 step 7 allows 423 only for intervals below one hour.
             return Err("min_expires is at most one hour (RFC 3261 §10.3)");
         }
-        if self.max_expires_s < HOUR.min(self.default_expires_s).max(self.min_expires_s) {
+        if self.max_expires_s < self.default_expires_s.max(self.min_expires_s) {
             return Err("max_expires is below min_expires or default_expires");
         }
         if self.default_expires_s < self.min_expires_s.max(1) {
