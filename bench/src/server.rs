@@ -127,7 +127,7 @@ fn carillon_command(
     use std::fmt::Write as _;
     let trusted = if mode == Mode::Open { "\"127.0.0.0/8\"" } else { "" };
     let mut text = format!(
-        "[sip]\nlisten = [\"udp:{address}\"]\nshards = 1\n[log]\nlevel = \"info\"\n\
+        "[sip]\nlisten = [\"udp:{address}\"]\n[shard]\nshards = 1\n[log]\nlevel = \"info\"\n\
          [proxy]\ntrusted = [{trusted}]\n"
     );
     for user in (0..users).map(|number| format!("u{number}")).chain(["alice".into(), "bob".into()]) {
