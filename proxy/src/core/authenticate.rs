@@ -109,6 +109,8 @@ pub(crate) struct Guard {
     /// Keys of nobody, so that an unknown user costs what a known one does.
     nobody: Ha1Set,
     hashes: SmallVec<[Hash; 3]>,
+    /// The second in which failures were logged last, and how many.
+    logged: (u64, u32),
 }
 
 impl Guard {
@@ -122,8 +124,14 @@ impl Guard {
         let mut secret = [0; 16];
         random.fill_bytes(&mut secret);
         let nobody = Ha1Set::of_nobody(&secret);
-        let mut guard =
-            Self { nonces: nonces(settings), edge: settings.edge, random, nobody, hashes: SmallVec::new() };
+        let mut guard = Self {
+            nonces: nonces(settings),
+            edge: settings.edge,
+            random,
+            nobody,
+            hashes: SmallVec::new(),
+            logged: (0, 0),
+        };
         guard.configure(settings);
         guard
     }
@@ -134,6 +142,15 @@ impl Guard {
         self.edge = settings.edge;
         let known = |name: &String| auth::Algorithm::parse(name.as_bytes()).map(|algorithm| algorithm.hash);
         self.hashes = settings.config.algorithms.iter().filter_map(known).collect();
+    }
+
+    /// True when a failure may be logged: whoever guesses passwords must not fill the disk.
+    fn may_log(&mut self, now_s: u64) -> bool {
+        if self.logged.0 != now_s {
+            self.logged = (now_s, 0);
+        }
+        self.logged.1 += 1;
+        self.logged.1 <= LOGGED_EACH_SECOND
     }
 
     /// Looks for credentials that are worth a question to the directory.
@@ -151,6 +168,14 @@ impl Guard {
             Freshness::Fresh { .. } | Freshness::Stale => Claim::Challenge { stale: true },
             Freshness::Forged => Claim::Challenge { stale: false },
         }
+    }
+
+    /// The value of Authentication-Info: what to answer with next time, without being asked (RFC 7616 §3.5).
+    pub fn next_nonce(&mut self, now_s: u64) -> String {
+        let nonce = self.nonces.issue(now_s, self.random.next_u64());
+        let mut value = Vec::with_capacity(80);
+        auth::write_authentication_info(nonce.as_str(), &mut value);
+        String::from_utf8_lossy(&value).into_owned()
     }
 
     /// The challenge headers, one for each algorithm, the preferred one first (RFC 8760 §2.4).
@@ -174,8 +199,8 @@ impl Guard {
 /// What the directory's answer makes of a request's credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// They are this user's.
-    User(Arc<proto::User>),
+    /// They are this user's. With `true`, half of the nonce's life has gone.
+    User(Arc<proto::User>, bool),
     /// They are not; whose they claim to be is not told.
     Challenge,
     /// They could not be judged.
@@ -205,8 +230,10 @@ pub(crate) fn judge(
             // The result is of no use; the time that it takes is what an answer to a known user takes.
             let _ = std::hint::black_box(auth::verify(&authorization, proof, &means.guard.nobody));
             means.counters.wrong_credentials += 1;
-            let hint = nearest.map(|nearest| format!("; `{nearest}` exists")).unwrap_or_default();
-            tracing::warn!("no user `{name}` in {realm}{hint}");
+            if means.guard.may_log(now_s) {
+                let hint = nearest.map(|nearest| format!("; `{nearest}` exists")).unwrap_or_default();
+                tracing::warn!("no user `{name}` in {realm}{hint}");
+            }
             return Judgement::Challenge;
         }
         Err(error) => {
@@ -215,19 +242,19 @@ pub(crate) fn judge(
             return Judgement::Refused(Refusal::of(503, "Directory Unavailable"));
         }
     };
-    match auth::verify(&authorization, proof, &keys) {
-        Ok(()) => {}
-        Err(why) => {
-            means.counters.wrong_credentials += 1;
-            match why {
-                Mismatch::Wrong => tracing::warn!("wrong password for user `{name}` in {realm}"),
-                Mismatch::NoKey => tracing::warn!(
-                    "user `{name}` in {realm} has no key for {}, which the phone chose",
-                    authorization.algorithm
-                ),
-            }
-            return Judgement::Challenge;
+    if let Err(why) = auth::verify(&authorization, proof, &keys) {
+        means.counters.wrong_credentials += 1;
+        let algorithm = authorization.algorithm;
+        if why == Mismatch::NoKey {
+            // A key that is missing takes as long as one that does not fit.
+            let _ = std::hint::black_box(auth::verify(&authorization, proof, &means.guard.nobody));
         }
+        match why {
+            _ if !means.guard.may_log(now_s) => {}
+            Mismatch::Wrong => tracing::warn!("wrong password for user `{name}` in {realm}"),
+            Mismatch::NoKey => tracing::warn!("user `{name}` in {realm} has no key for {algorithm}"),
+        }
+        return Judgement::Challenge;
     }
     note_use(means, &settings, now_s, &authorization, user)
 }
@@ -244,10 +271,11 @@ fn note_use(
     else {
         return Judgement::Challenge;
     };
+    let ages = (now_s as u32).wrapping_sub(issued_s) > lifetime_s(settings) / 2;
     let count = authorization.qop.as_ref().map(|qop| qop.count);
     let mut uses = settings.uses.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     match uses.note(id, issued_s, count) {
-        Use::First => Judgement::User(user),
+        Use::First => Judgement::User(user, ages),
         Use::Again | Use::Forgotten => {
             means.counters.replayed_credentials += 1;
             Judgement::Challenge
@@ -336,6 +364,12 @@ fn credentials<'a>(settings: &Settings, message: &Message<'a>, side: Side) -> Op
 }
 
 fn nonces(settings: &Settings) -> Nonces {
-    let lifetime_s = u32::try_from(settings.config.nonce_lifetime.as_secs()).unwrap_or(u32::MAX);
-    Nonces::new(settings.nonce_key, settings.edge, lifetime_s)
+    Nonces::new(settings.nonce_key, settings.edge, lifetime_s(settings))
 }
+
+fn lifetime_s(settings: &Settings) -> u32 {
+    u32::try_from(settings.config.nonce_lifetime.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// Failures beyond this many are counted and not logged.
+const LOGGED_EACH_SECOND: u32 = 20;

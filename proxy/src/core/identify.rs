@@ -56,7 +56,7 @@ impl ResponseContext {
         let judgement = judge(means, turn, &octets, answer);
         means.reading = octets;
         match judgement {
-            Judgement::User(user) => {
+            Judgement::User(user, _) => {
                 self.caller = Some(user);
                 self.route(means, turn);
             }
@@ -87,7 +87,7 @@ fn judge(
     let Ok(message) = Message::parse(octets, &settings.limits) else { return unreadable };
     let Ok(request) = Request::read(&message) else { return unreadable };
     let judgement = authenticate::judge(means, turn.unix_ms / 1000, &request, Side::Proxy, answer);
-    if let Judgement::User(user) = &judgement
+    if let Judgement::User(user, _) = &judgement
         && let Err(refusal) = authenticate::check_identity(&settings, &request, user)
     {
         return Judgement::Refused(refusal);

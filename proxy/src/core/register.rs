@@ -27,6 +27,8 @@ use super::slots::Slot;
 pub(crate) struct Registering {
     pub server: TransactionId,
     flow: Flow,
+    /// The nonce is to be replaced: half of its life has gone.
+    nonce_ages: bool,
 }
 
 impl Edge {
@@ -88,7 +90,10 @@ impl Edge {
         key: TransactionKey,
     ) -> Option<Slot> {
         let none = TransactionId { slot: u32::MAX, generation: u32::MAX };
-        let slot = self.registrations.insert(Registering { server: none, flow: packet.flow }).ok()?;
+        let slot = self
+            .registrations
+            .insert(Registering { server: none, flow: packet.flow, nonce_ages: false })
+            .ok()?;
         let user = User::Registrant(slot);
         let Ok(server) = self.means.endpoint.accept(turn.now, packet, message, key, user) else {
             self.registrations.remove(slot);
@@ -110,7 +115,11 @@ impl Edge {
         let outcome = decide(&mut self.means, turn, slot, registering, &octets, answer);
         self.means.reading = octets;
         match outcome {
-            Outcome::Asked => {}
+            Outcome::Asked { nonce_ages } => {
+                if let Some(registering) = self.registrations.get_mut(slot) {
+                    registering.nonce_ages = nonce_ages;
+                }
+            }
             Outcome::Refused(refusal) => {
                 self.means.counters.refused += 1;
                 self.end_registration(turn, slot, refusal.status, Some(refusal.why), &[]);
@@ -178,7 +187,9 @@ impl Edge {
         let contacts: SmallVec<[String; 2]> = bindings.iter().map(|binding| contact_line(&binding)).collect();
         let path: SmallVec<[String; 1]> = message.lines(Name::Path).map(lossy).collect();
         let outbound = bindings.iter().any(|binding| binding.reg_id != 0);
-        let date = date::http(turn.unix_ms / 1000);
+        let now_s = turn.unix_ms / 1000;
+        let date = date::http(now_s);
+        let next_nonce = registering.nonce_ages.then(|| self.means.guard.next_nonce(now_s));
         let mut headers: SmallVec<[(&str, &str); 8]> = SmallVec::new();
         headers.extend(contacts.iter().map(|contact| ("Contact", contact.as_str())));
         // RFC 3327 §5.2: the path is told back, so that the phone knows it.
@@ -188,6 +199,7 @@ impl Edge {
             headers.push(("Require", "outbound"));
         }
         headers.extend([("Supported", "path, outbound"), ("Date", date.as_str())]);
+        headers.extend(next_nonce.as_deref().map(|next| ("Authentication-Info", next)));
         self.end_registration(turn, slot, Status::of(200), None, &headers);
     }
 
@@ -206,7 +218,7 @@ impl Edge {
 }
 
 enum Outcome {
-    Asked,
+    Asked { nonce_ages: bool },
     Refused(Refusal),
     Challenged,
 }
@@ -232,8 +244,8 @@ fn decide(
     } else {
         authenticate::judge(means, turn.unix_ms / 1000, &request, Side::Registrar, answer)
     };
-    let user = match judgement {
-        Judgement::User(user) => user,
+    let (user, nonce_ages) = match judgement {
+        Judgement::User(user, ages) => (user, ages),
         Judgement::Challenge => return Outcome::Challenged,
         Judgement::Refused(refusal) => return Outcome::Refused(refusal),
     };
@@ -243,7 +255,7 @@ fn decide(
         return Outcome::Refused(Refusal::of(403, "Not Your Address Of Record"));
     }
     match ask_registrar(means, turn, slot, registering, &request, &user.aor) {
-        Ok(()) => Outcome::Asked,
+        Ok(()) => Outcome::Asked { nonce_ages },
         Err(refusal) => Outcome::Refused(refusal),
     }
 }
@@ -251,7 +263,7 @@ fn decide(
 /// What a trusted peer says of a user is so, if there is such a user.
 fn believe(answer: Result<Identified, ServiceError>) -> Judgement {
     match answer {
-        Ok(Identified::Known { user, .. }) => Judgement::User(user),
+        Ok(Identified::Known { user, .. }) => Judgement::User(user, false),
         Ok(Identified::Unknown { .. }) => Judgement::Refused(Refusal::of(404, "Not Found")),
         Err(_) => Judgement::Refused(Refusal::of(503, "Directory Unavailable")),
     }

@@ -97,6 +97,24 @@ fn an_old_nonce_is_stale() {
 }
 
 #[test]
+fn a_nonce_is_replaced_before_it_is_stale() {
+    let mut world = World::new();
+    world.register(&["alice"]);
+    world.wait(200_000);
+    world.request("alice", "REGISTER", "sip:carillon.local", "", "");
+    let accepted = world.take("alice").text();
+    let next = accepted.split_once("nextnonce=\"").expect(&accepted).1.split('"').next().unwrap_or_default();
+    let challenge = format!("Digest realm=\"carillon.local\", nonce=\"{next}\", algorithm=MD5, qop=\"auth\"");
+    world.at("alice").challenge = Some(vec![challenge]);
+    world.at("alice").uses = 0;
+    // Past the life of the first one.
+    world.wait(200_000);
+    world.request("alice", "REGISTER", "sip:carillon.local", "", "");
+    assert_eq!(world.take("alice").status(), 200);
+    world.finish();
+}
+
+#[test]
 fn nobody_registers_for_another() {
     let mut world = World::new();
     world.register(&["alice"]);
