@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use node::telemetry::{Page, Registry};
+use proto::{ClientCounters, NearCounters};
 use proxy::{Command, Posted, Snapshot};
 use tokio::sync::oneshot;
 
@@ -86,5 +87,60 @@ fn write(page: &mut Page, shard: &str, snapshot: &Snapshot) {
         ),
     ] {
         page.gauge(name, help, &labels, value as f64);
+    }
+}
+
+/// The bindings of this process's own registrar.
+pub fn of_registrar(page: &mut Page, counters: &registrar::core::Counters) {
+    page.gauge("carillon_bindings", "Bindings that stand.", &[], counters.bindings as f64);
+    const REGISTERED: &str = "REGISTER requests that came to the registrar, by what became of them.";
+    for (outcome, value) in [
+        ("accepted", counters.accepted),
+        ("fetched", counters.fetched),
+        ("too_brief", counters.too_brief),
+        ("out_of_order", counters.out_of_order),
+        ("malformed", counters.malformed),
+        ("contacts_max", counters.contacts_full),
+        ("bindings_max", counters.bindings_full),
+    ] {
+        page.counter("carillon_registrar_requests_total", REGISTERED, &[("outcome", outcome)], value);
+    }
+    const LOCATED: &str = "Addresses of record that were looked up.";
+    page.counter("carillon_registrar_located_total", LOCATED, &[], counters.located);
+    const EXPIRED: &str = "Bindings that ended because nobody refreshed them.";
+    page.counter("carillon_bindings_expired_total", EXPIRED, &[], counters.expired);
+}
+
+/// The copies that stand before the registrar of another process.
+pub fn of_near_copy(page: &mut Page, counters: &NearCounters) {
+    page.gauge("carillon_near_aors", "Addresses of record in the near-copy.", &[], counters.aors as f64);
+    const FROM: &str =
+        "Look-ups, by who answered: a fresh copy, the registrar, or a stale copy in its absence.";
+    for (from, value) in [("copy", counters.fresh), ("registrar", counters.asked), ("stale", counters.stale)]
+    {
+        page.counter("carillon_near_lookups_total", FROM, &[("from", from)], value);
+    }
+}
+
+/// The stream of questions to a service of another process.
+pub fn of_client(page: &mut Page, service: &str, counters: &ClientCounters) {
+    let labels = [("service", service)];
+    let connected = f64::from(u8::from(counters.connected));
+    page.gauge("carillon_service_connected", "1 while the service is connected.", &labels, connected);
+    const WAITING: &str = "Questions that wait for an answer.";
+    page.gauge("carillon_service_in_flight", WAITING, &labels, counters.in_flight as f64);
+    const LOST: &str = "How often an open stream to the service was lost.";
+    page.counter("carillon_service_lost_total", LOST, &labels, counters.lost);
+    const ASKED: &str = "Questions sent to the service.";
+    page.counter("carillon_service_asked_total", ASKED, &labels, counters.asked);
+    const OUTCOMES: &str = "Questions to the service, by how they ended.";
+    for (outcome, value) in [
+        ("answered", counters.answered),
+        ("deadline", counters.deadlines),
+        ("in_flight_max", counters.overloaded),
+        ("unavailable", counters.unavailable),
+    ] {
+        let labels = [("service", service), ("outcome", outcome)];
+        page.counter("carillon_service_questions_total", OUTCOMES, &labels, value);
     }
 }

@@ -10,7 +10,7 @@ use node::config::Source;
 use parking_lot::Mutex;
 use proxy::core::plan::Plan;
 use proxy::{Command, Posted, Settings};
-use registrar::UserDirectory;
+use registrar::{UserDirectory, UserError};
 
 use crate::config::{self, Checked};
 
@@ -44,16 +44,17 @@ impl Reload {
             checked.users.len(),
             checked.config.route.len()
         );
-        self.take(checked)?;
+        self.take(checked).map_err(|why| format!("{}: {why}\nnothing is changed", file.display()))?;
         Ok(said)
     }
 
-    fn take(&self, checked: Checked) -> Result<(), String> {
+    fn take(&self, checked: Checked) -> Result<(), UserError> {
+        // The one thing that may still be wrong comes first.
+        if let Some(users) = &self.users {
+            users.replace(checked.users)?;
+        }
         for warning in &checked.warnings {
             tracing::warn!("{warning}");
-        }
-        if let Some(users) = &self.users {
-            users.replace(checked.users).map_err(|why| format!("{why}; nothing is changed"))?;
         }
         self.plan.store(Arc::clone(&checked.plan));
         let Some(settings) = &self.settings else { return Ok(()) };

@@ -98,6 +98,10 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         let registry = Registry::new();
         registry.add(node::telemetry::process);
         metrics::add_shards(&registry, &operator.inboxes);
+        registry.add(move |page| (rooms.metrics)(page));
+        if let Some(shards) = &shards {
+            shards.add_metrics(&registry);
+        }
         runtime.block_on(node::telemetry::serve(
             address,
             registry,

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
+use node::telemetry::Page;
 use node::{clock, rpc};
 use proto::directory::{DirectoryClient, DirectoryServer};
-
 use proto::registrar::{RegistrarClient, RegistrarServer};
-
 use proto::{ClientLimits, Directory, Location, NearCopy, NearLimits, ServerLimits};
 use registrar::{Added, Registrar, UserDirectory, Users};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
+use crate::metrics;
 
 /// Which service a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Rooms {
     pub directory: Arc<dyn Directory>,
     /// The users of this process's own file; absent where another process has them.
     pub users: Option<Arc<UserDirectory>>,
+    /// What `/metrics` says of them.
+    pub metrics: Arc<dyn Fn(&mut Page) + Send + Sync>,
 }
 
 impl Rooms {
@@ -65,7 +67,9 @@ impl Rooms {
         let directory = UserDirectory::new(realm, Users::default(), Some(Arc::new(added)));
         directory.replace(users)?;
         let users = Arc::new(directory);
-        Ok(Self { location: registrar, directory: users.clone(), users: Some(users) })
+        let counted = Arc::clone(&registrar);
+        let metrics = Arc::new(move |page: &mut Page| metrics::of_registrar(page, &counted.counters()));
+        Ok(Self { location: registrar, directory: users.clone(), users: Some(users), metrics })
     }
 
     /// Those of another process, with a bounded copy of what was looked up lately before them.
@@ -78,9 +82,16 @@ impl Rooms {
         let copy = NearCopy::new(NearLimits::default(), runtime);
         let client =
             RegistrarClient::new(channel.clone(), ClientLimits::default(), Some(copy.follower()), runtime);
-        let location = Arc::new(copy.before(Arc::new(client)));
+        let client = Arc::new(client);
+        let location = Arc::new(copy.before(Arc::clone(&client) as Arc<dyn Location>));
         let directory = Arc::new(DirectoryClient::new(channel, ClientLimits::default(), runtime));
-        Ok(Self { location, directory, users: None })
+        let (near, people) = (Arc::clone(&location), Arc::clone(&directory));
+        let metrics = Arc::new(move |page: &mut Page| {
+            metrics::of_near_copy(page, &near.counters());
+            metrics::of_client(page, "registrar", &client.counters());
+            metrics::of_client(page, "directory", &people.counters());
+        });
+        Ok(Self { location, directory, users: None, metrics })
     }
 
     /// Lets other processes ask the rooms of this one.
