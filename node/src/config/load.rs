@@ -70,7 +70,7 @@ impl Source {
     fn all_problems<T: DeserializeOwned>(&self, first: &toml::de::Error) -> Report {
         let (document, syntax) = DeTable::parse_recoverable(&self.text);
         if !syntax.is_empty() {
-            return self.report(syntax.iter().map(|error| self.explain(error)).collect());
+            return in_order(syntax.iter().map(|error| self.explain(error)).collect());
         }
         let mut problems = Vec::new();
         let mut document = document;
@@ -92,13 +92,7 @@ impl Source {
         if problems.is_empty() {
             problems.push(self.explain(first));
         }
-        self.report(problems)
-    }
-
-    fn report(&self, mut problems: Vec<Problem>) -> Report {
-        problems.sort_by_key(|problem| problem.at);
-        problems.dedup();
-        Report(problems)
+        in_order(problems)
     }
 
     fn explain(&self, error: &toml::de::Error) -> Problem {
@@ -149,6 +143,12 @@ impl From<Problem> for Report {
     fn from(problem: Problem) -> Self {
         Self(vec![problem])
     }
+}
+
+fn in_order(mut problems: Vec<Problem>) -> Report {
+    problems.sort_by_key(|problem| problem.at);
+    problems.dedup();
+    Report(problems)
 }
 
 fn missing_field(message: &str) -> Option<&str> {
