@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn the_examples_are_good() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples");
-        for name in ["company.toml", "dialplan.toml"] {
+        for name in ["company.toml", "dialplan.toml", "registrar.toml", "edge.toml"] {
             let source = Source::read(&folder.join(name)).expect("it is there");
             let checked = load(&source, &[]).unwrap_or_else(|report| panic!("{report}"));
             assert_eq!(checked.warnings, [], "{name}");

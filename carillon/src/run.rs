@@ -42,7 +42,8 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
             (Source::of(&folder.join("first.toml"), EXAMPLE), Some(example))
         }
     };
-    let Checked { config, users, plan, warnings } = config::load(&source, &common.listen)?;
+    let Checked { mut config, users, plan, warnings } = config::load(&source, &common.listen)?;
+    config.sip.state_folder = Some(folder.to_path_buf());
     let log = node::telemetry::Log { json: config.log.json || common.log_json, ..config.log.clone() };
     log.start(common.log.as_deref())?;
     for warning in &warnings {

@@ -1,8 +1,8 @@
 //! The state folder: where it is, and the passwords that the first start makes.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -92,10 +92,7 @@ impl Keys {
 }
 
 fn keep(path: &Path, octets: &[u8]) -> Result<()> {
-    let mut options = fs::OpenOptions::new();
-    let opened = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    let written = opened.and_then(|mut file| file.write_all(octets).and_then(|()| file.sync_all()));
-    written.with_context(|| format!("{} cannot be written", path.display()))
+    node::files::keep(path, octets).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 fn keep_new(path: &Path, made: &mut bool) -> Result<String> {

@@ -2,15 +2,16 @@
 //! authority at the first start and a certificate for whoever is to ask; nobody without one is heard.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig};
+
+use crate::files;
 
 /// Why two services cannot speak.
 #[derive(Debug, thiserror::Error)]
@@ -139,13 +140,7 @@ fn make(folder: &Path) -> Result<(), RpcError> {
 }
 
 fn keep(path: &Path, text: &str) -> Result<(), RpcError> {
-    let written = fs::create_dir_all(path.parent().unwrap_or(path)).and_then(|()| {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(|cause| RpcError::File { path: path.to_owned(), cause })
+    files::keep(path, text.as_bytes()).map_err(|cause| RpcError::File { path: path.to_owned(), cause })
 }
 
 impl std::fmt::Debug for Trust {

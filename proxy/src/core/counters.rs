@@ -5,7 +5,7 @@
 pub struct Counters {
     /// Octets that were no message.
     pub unparseable: u64,
-    /// Responses that were malformed, or matched nothing (RFC 6026 §6).
+    /// Responses that were malformed, or matched nothing (RFC 6026 §7.3).
     pub stray_responses: u64,
     /// Requests other than ACK and CANCEL, repeats not counted.
     pub requests: u64,

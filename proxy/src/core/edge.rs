@@ -176,7 +176,7 @@ impl Edge {
             Event::Ack { invite } => self.on_ack(turn, packet, &message, invite),
             Event::Cancel { key, invite } => self.on_cancel(turn, packet, &message, key, invite),
             Event::Response { user, status, .. } => self.on_response(turn, user, status, &message),
-            // RFC 6026 §6: what matches nothing is dropped, since forwarding it would serve attackers.
+            // RFC 6026 §7.3: what matches nothing is dropped, since forwarding it would serve attackers.
             Event::Stray => self.means.counters.stray_responses += 1,
             Event::Absorbed => {}
             event @ (Event::Failed { .. } | Event::Gone { .. }) => self.on_event(turn, event),

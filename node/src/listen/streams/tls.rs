@@ -15,6 +15,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 
 use crate::config::Stamp;
+use crate::files;
 use crate::listen::config::Tls;
 
 /// Why there is no TLS.
@@ -237,8 +238,8 @@ fn self_signed(
     let chain = chain.map_err(|_| TlsError::Pair)?;
     match files {
         Some((certificate_file, key_file)) => {
-            let kept =
-                write_private(&key_file, &key).and_then(|()| std::fs::write(&certificate_file, &certificate));
+            let kept = files::keep(&key_file, key.as_bytes())
+                .and_then(|()| files::keep(&certificate_file, certificate.as_bytes()));
             kept.map_err(|cause| TlsError::Keep { path: certificate_file.clone(), cause })?;
             tracing::warn!(
                 certificate = %certificate_file.display(),
@@ -263,18 +264,6 @@ pub(crate) fn make_self_signed(title: &str, names: &[String]) -> Result<(String,
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     Ok((certificate.pem(), key.serialize_pem()))
-}
-
-/// Writes a file that only its owner may read.
-pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())
 }
 
 /// The name to ask of a server's certificate: the host of the URI, else the address (RFC 5922 §7.3).

@@ -112,7 +112,7 @@ fn a_2xx_that_is_repeated_goes_upstream_each_time() {
          1000 bob   > 200
          1000 alice < 200",
     );
-    // Beyond 64*T1 it is a stray, and dropped (RFC 6026 §6).
+    // Beyond 64*T1 it is a stray, and dropped (RFC 6026 §7.3).
     world.wait(40_000);
     world.reply("bob", &invite, 200);
     world.expect("41500 bob > 200");
