@@ -15,6 +15,7 @@ macro_rules! tests {
 
 mod exchange;
 mod ground;
+mod ladder;
 mod needs;
 mod phones;
 mod sipp;
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     if !arguments.list {
         ground::sweep();
     }
-    let tests = [phones::tests(), sipp::tests(), tools::tests()];
+    let tests = [ladder::tests(), phones::tests(), sipp::tests(), tools::tests()];
     let trials = tests.into_iter().flatten().map(Test::into_trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

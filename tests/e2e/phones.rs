@@ -15,13 +15,17 @@ tests! {
         a_number_that_nobody_has_is_not_found,
         a_wrong_password_is_refused_and_the_log_says_whose,
         a_user_whom_nobody_knows_is_refused_and_the_log_says_so,
-        two_phones_of_one_user_ring_and_one_answers;
+        two_phones_of_one_user_ring_and_one_answers,
+        a_call_goes_through_edge_and_registrar_apart;
     LINPHONE => linphone_registers_and_calls;
 }
 
 /// Runs a scenario with the phones on these transports.
 fn play(scenario: &str, transports: &[&str]) -> Exchange {
-    let mut exchange = Exchange::start(Ground::namespace(), "");
+    play_at(Exchange::start(Ground::namespace(), ""), scenario, transports)
+}
+
+fn play_at(mut exchange: Exchange, scenario: &str, transports: &[&str]) -> Exchange {
     let mut command = exchange.ground.command(PYTHON);
     command.arg(rig("calls.py")).arg(scenario).args(transports);
     command.env("SERVER", exchange.address().to_string()).env("NETNS", exchange.ground.name());
@@ -79,6 +83,11 @@ fn a_user_whom_nobody_knows_is_refused_and_the_log_says_so() {
 
 fn two_phones_of_one_user_ring_and_one_answers() {
     play("two-phones-of-bob", &["udp", "udp", "tcp"]).end();
+}
+
+fn a_call_goes_through_edge_and_registrar_apart() {
+    let exchange = Exchange::start_apart(Ground::namespace(), "");
+    play_at(exchange, "callee-hangs-up", &["udp", "tls"]).end();
 }
 
 fn linphone_registers_and_calls() {
