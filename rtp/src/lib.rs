@@ -1,0 +1,6 @@
+//! Media as data and machines: session descriptions, packets, digits, codecs. No I/O, no clock, no randomness of its own.
+
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
+pub mod error;
+pub mod sdp;
