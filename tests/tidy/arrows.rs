@@ -17,10 +17,11 @@ const fn room(name: &'static str, uses: &'static [&'static str], in_tests: &'sta
 }
 
 /// ARCHITECTURE.md draws them. Services never lean on each other: they meet in `proto`'s traits.
-const ROOMS: [Room; 11] = [
+const ROOMS: [Room; 12] = [
     room("sip", &[], &[]),
     room("rtp", &[], &[]),
     room("proto", &[], &[]),
+    room("prompt", &[], &[]),
     room("node", &["sip", "proto"], &[]),
     room("store", &[], &[]),
     room("proxy", &["node", "proto", "sip"], &[]),

@@ -1,0 +1,377 @@
+//! English, as spoken in the United States: ordinals in dates, the 12-hour clock, numbers digit by digit.
+
+use super::{Said, Voice, complete};
+#[cfg(not(feature = "make"))]
+use crate::archive::places;
+use crate::clip::{Clip, find, following};
+use crate::sentence::{Caller, Day, Greeting, Sentence, Who};
+
+pub(super) static VOICE: Voice =
+    Voice { table: &TABLE, places: &PLACES, archive: ARCHIVE, say, espeak: "en-us" };
+
+/// A clip of this language, found by the compiler.
+macro_rules! clip {
+    ($name:literal) => {
+        const { find(&TABLE, $name) }
+    };
+}
+
+fn say<'a>(sentence: &Sentence<'a>, said: &mut Said<'a>) {
+    match *sentence {
+        Sentence::Fixed(fixed) => said.named(fixed.clip()),
+        Sentence::Number(value) => number(value, said),
+        Sentence::Digits(digits) => said.digits(digits),
+        Sentence::Telephone(digits) => telephone(digits, said),
+        Sentence::Greeting(why, who) => greeting(why, who, said),
+        Sentence::YouHave { urgent, new, old } => you_have(&[(urgent, 0), (new, 1), (old, 2)], said),
+        Sentence::Message { number: at, of } => {
+            said.clip(clip!("message"));
+            number(at, said);
+            said.clip(clip!("of"));
+            number(of, said);
+        }
+        Sentence::ReceivedOn { day, hour, minute } => {
+            said.clip(clip!("received"));
+            date(day, said);
+            said.clip(clip!("at"));
+            time(hour, minute, said);
+        }
+        Sentence::From(caller) => from(caller, said),
+        Sentence::Lasts(seconds) => lasts(seconds, said),
+        Sentence::Time { hour, minute } => {
+            said.clip(clip!("it-is"));
+            time(hour, minute, said);
+        }
+        Sentence::LockedFor { minutes } => {
+            said.clip(clip!("locked-for"));
+            counted(minutes, clip!("one-minute"), clip!("minutes"), said);
+        }
+        Sentence::PinTooShort { digits } => {
+            said.clip(clip!("pin-at-least"));
+            number(digits, said);
+            said.clip(clip!("pin-digits"));
+        }
+        Sentence::ForwardedTo(digits) => {
+            said.clip(clip!("forwarded-to"));
+            telephone(digits, said);
+        }
+        Sentence::NobodyHas(digits) => {
+            said.clip(clip!("number"));
+            telephone(digits, said);
+            said.clip(clip!("nobody-has"));
+        }
+        Sentence::QueuePosition(0 | 1) => said.clip(clip!("you-are-next")),
+        Sentence::QueuePosition(place) => {
+            said.clip(clip!("queue-position"));
+            number(place, said);
+        }
+        Sentence::QueueWait { minutes: 0 } => said.clip(clip!("wait-short")),
+        Sentence::QueueWait { minutes } => {
+            said.clip(clip!("wait-about"));
+            counted(minutes, clip!("one-minute"), clip!("minutes"), said);
+        }
+        Sentence::Choice { key, what } => {
+            said.clip(clip!("for"));
+            said.recording(what);
+            said.clip(clip!("press"));
+            said.digits(key.encode_utf8(&mut [0; 4]));
+        }
+    }
+}
+
+/// `two hundred five`, `one thousand`.
+fn number(value: u32, said: &mut Said<'_>) {
+    let (thousands, rest) = (value / 1000, value % 1000);
+    if thousands > 999 {
+        return said.digits(&value.to_string());
+    }
+    if thousands > 0 {
+        below_thousand(thousands, said);
+        said.clip(clip!("thousand"));
+    }
+    if rest > 0 || thousands == 0 {
+        below_thousand(rest, said);
+    }
+}
+
+fn below_thousand(value: u32, said: &mut Said<'_>) {
+    let (hundreds, rest) = (value / 100, value % 100);
+    if hundreds > 0 {
+        said.clip(HUNDREDS[hundreds as usize - 1]);
+    }
+    if rest > 0 || hundreds == 0 {
+        said.clip(Clip(rest as u16));
+    }
+}
+
+/// A noun with its number: `one minute`, `zero minutes`.
+fn counted(value: u32, one: Clip, many: Clip, said: &mut Said<'_>) {
+    if value == 1 {
+        return said.clip(one);
+    }
+    number(value, said);
+    said.clip(many);
+}
+
+fn you_have(counts: &[(u32, usize)], said: &mut Said<'_>) {
+    let all = counts.iter().filter(|(count, _)| *count > 0).count();
+    if all == 0 {
+        return said.clip(clip!("none"));
+    }
+    said.clip(clip!("you-have"));
+    for (place, (count, kind)) in counts.iter().filter(|(count, _)| *count > 0).enumerate() {
+        if place > 0 && place + 1 == all {
+            said.clip(clip!("and"));
+        }
+        let (one, many) = MESSAGES[*kind];
+        if *count == 1 {
+            said.clip(one);
+        } else {
+            number(*count, said);
+            said.clip(many);
+        }
+    }
+}
+
+fn greeting<'a>(why: Greeting, who: Who<'a>, said: &mut Said<'a>) {
+    match who {
+        Who::Name(kept) => said.recording(kept),
+        Who::Extension(digits) => {
+            said.clip(clip!("extension"));
+            said.digits(digits);
+        }
+    }
+    said.clip(match why {
+        Greeting::NoAnswer => clip!("no-answer"),
+        Greeting::Busy => clip!("busy"),
+        Greeting::Unreachable => clip!("unreachable"),
+    });
+}
+
+fn from<'a>(caller: Caller<'a>, said: &mut Said<'a>) {
+    match caller {
+        Caller::Name(kept) => {
+            said.clip(clip!("from"));
+            said.recording(kept);
+        }
+        Caller::Extension(digits) => {
+            said.clip(clip!("from-extension"));
+            said.digits(digits);
+        }
+        Caller::Telephone(digits) => {
+            said.clip(clip!("from-number"));
+            telephone(digits, said);
+        }
+        Caller::Unknown => said.clip(clip!("from-unknown")),
+    }
+}
+
+/// Digit by digit.
+fn telephone(digits: &str, said: &mut Said<'_>) {
+    if digits.trim_start().starts_with('+') {
+        said.clip(clip!("plus"));
+    }
+    said.digits(digits);
+}
+
+fn date(day: Day, said: &mut Said<'_>) {
+    match day {
+        Day::Today => said.clip(clip!("today")),
+        Day::Yesterday => said.clip(clip!("yesterday")),
+        Day::On { weekday, day, month, year } => {
+            said.clip(clip!("on"));
+            said.named(weekday.clip());
+            said.named(month.clip());
+            said.clip(ORDINALS[usize::from(day.clamp(1, 31)) - 1]);
+            if let Some(year) = year {
+                said_year(u32::from(year), said);
+            }
+        }
+    }
+}
+
+/// `nineteen ninety-nine`, `two thousand five`, `twenty twenty-six`, `twenty-one hundred`.
+fn said_year(year: u32, said: &mut Said<'_>) {
+    let (century, rest) = (year / 100, year % 100);
+    if century.is_multiple_of(10) && rest < 10 {
+        return number(year, said);
+    }
+    number(century, said);
+    match rest {
+        0 => said.clip(clip!("hundred")),
+        1..=9 => said.clip(OH[rest as usize - 1]),
+        _ => number(rest, said),
+    }
+}
+
+/// `two thirty p.m.`, `twelve o'clock a.m.`, `two oh five p.m.`
+fn time(hour: u8, minute: u8, said: &mut Said<'_>) {
+    let (hour, minute) = (hour % 24, u32::from(minute % 60));
+    number(u32::from((hour + 11) % 12 + 1), said);
+    match minute {
+        0 => said.clip(clip!("oclock")),
+        1..=9 => said.clip(OH[minute as usize - 1]),
+        _ => number(minute, said),
+    }
+    said.clip(if hour < 12 { clip!("am") } else { clip!("pm") });
+}
+
+fn lasts(seconds: u32, said: &mut Said<'_>) {
+    said.clip(clip!("lasts"));
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    if minutes > 0 {
+        counted(minutes, clip!("one-minute"), clip!("minutes"), said);
+    }
+    if seconds > 0 || minutes == 0 {
+        counted(seconds, clip!("one-second"), clip!("seconds"), said);
+    }
+}
+
+const MESSAGES: [(Clip, Clip); 3] = [
+    (clip!("one-urgent"), clip!("urgent")),
+    (clip!("one-new"), clip!("new")),
+    (clip!("one-old"), clip!("old")),
+];
+const HUNDREDS: [Clip; 9] = following(clip!("c1"));
+const OH: [Clip; 9] = following(clip!("oh1"));
+const ORDINALS: [Clip; 31] = following(clip!("d1"));
+#[cfg(not(feature = "make"))]
+static PLACES: [(u32, u32); TABLE.len()] = places(ARCHIVE, &TABLE);
+// The archive is about to be made.
+#[cfg(feature = "make")]
+static PLACES: [(u32, u32); 0] = [];
+static ARCHIVE: &[u8] = include_bytes!("../../clips/en.clips");
+const _: () = complete(&TABLE);
+
+#[rustfmt::skip] // ten numbers on a line are easier to check than one
+const TABLE: [(&str, &str); 271] = [
+    ("n0", "zero"), ("n1", "one"), ("n2", "two"), ("n3", "three"), ("n4", "four"), ("n5", "five"),
+    ("n6", "six"), ("n7", "seven"), ("n8", "eight"), ("n9", "nine"), ("n10", "ten"), ("n11", "eleven"),
+    ("n12", "twelve"), ("n13", "thirteen"), ("n14", "fourteen"), ("n15", "fifteen"), ("n16", "sixteen"),
+    ("n17", "seventeen"), ("n18", "eighteen"), ("n19", "nineteen"), ("n20", "twenty"),
+    ("n21", "twenty-one"), ("n22", "twenty-two"), ("n23", "twenty-three"), ("n24", "twenty-four"),
+    ("n25", "twenty-five"), ("n26", "twenty-six"), ("n27", "twenty-seven"), ("n28", "twenty-eight"),
+    ("n29", "twenty-nine"), ("n30", "thirty"), ("n31", "thirty-one"), ("n32", "thirty-two"),
+    ("n33", "thirty-three"), ("n34", "thirty-four"), ("n35", "thirty-five"), ("n36", "thirty-six"),
+    ("n37", "thirty-seven"), ("n38", "thirty-eight"), ("n39", "thirty-nine"), ("n40", "forty"),
+    ("n41", "forty-one"), ("n42", "forty-two"), ("n43", "forty-three"), ("n44", "forty-four"),
+    ("n45", "forty-five"), ("n46", "forty-six"), ("n47", "forty-seven"), ("n48", "forty-eight"),
+    ("n49", "forty-nine"), ("n50", "fifty"), ("n51", "fifty-one"), ("n52", "fifty-two"),
+    ("n53", "fifty-three"), ("n54", "fifty-four"), ("n55", "fifty-five"), ("n56", "fifty-six"),
+    ("n57", "fifty-seven"), ("n58", "fifty-eight"), ("n59", "fifty-nine"), ("n60", "sixty"),
+    ("n61", "sixty-one"), ("n62", "sixty-two"), ("n63", "sixty-three"), ("n64", "sixty-four"),
+    ("n65", "sixty-five"), ("n66", "sixty-six"), ("n67", "sixty-seven"), ("n68", "sixty-eight"),
+    ("n69", "sixty-nine"), ("n70", "seventy"), ("n71", "seventy-one"), ("n72", "seventy-two"),
+    ("n73", "seventy-three"), ("n74", "seventy-four"), ("n75", "seventy-five"), ("n76", "seventy-six"),
+    ("n77", "seventy-seven"), ("n78", "seventy-eight"), ("n79", "seventy-nine"), ("n80", "eighty"),
+    ("n81", "eighty-one"), ("n82", "eighty-two"), ("n83", "eighty-three"), ("n84", "eighty-four"),
+    ("n85", "eighty-five"), ("n86", "eighty-six"), ("n87", "eighty-seven"), ("n88", "eighty-eight"),
+    ("n89", "eighty-nine"), ("n90", "ninety"), ("n91", "ninety-one"), ("n92", "ninety-two"),
+    ("n93", "ninety-three"), ("n94", "ninety-four"), ("n95", "ninety-five"), ("n96", "ninety-six"),
+    ("n97", "ninety-seven"), ("n98", "ninety-eight"), ("n99", "ninety-nine"), ("c1", "one hundred"),
+    ("c2", "two hundred"), ("c3", "three hundred"), ("c4", "four hundred"), ("c5", "five hundred"),
+    ("c6", "six hundred"), ("c7", "seven hundred"), ("c8", "eight hundred"), ("c9", "nine hundred"),
+    ("thousand", "thousand"), ("hundred", "hundred"), ("oh1", "oh one"), ("oh2", "oh two"),
+    ("oh3", "oh three"), ("oh4", "oh four"), ("oh5", "oh five"), ("oh6", "oh six"), ("oh7", "oh seven"),
+    ("oh8", "oh eight"), ("oh9", "oh nine"), ("d1", "first"), ("d2", "second"), ("d3", "third"),
+    ("d4", "fourth"), ("d5", "fifth"), ("d6", "sixth"), ("d7", "seventh"), ("d8", "eighth"),
+    ("d9", "ninth"), ("d10", "tenth"), ("d11", "eleventh"), ("d12", "twelfth"), ("d13", "thirteenth"),
+    ("d14", "fourteenth"), ("d15", "fifteenth"), ("d16", "sixteenth"), ("d17", "seventeenth"),
+    ("d18", "eighteenth"), ("d19", "nineteenth"), ("d20", "twentieth"), ("d21", "twenty-first"),
+    ("d22", "twenty-second"), ("d23", "twenty-third"), ("d24", "twenty-fourth"), ("d25", "twenty-fifth"),
+    ("d26", "twenty-sixth"), ("d27", "twenty-seventh"), ("d28", "twenty-eighth"), ("d29", "twenty-ninth"),
+    ("d30", "thirtieth"), ("d31", "thirty-first"),
+    ("monday", "Monday"), ("tuesday", "Tuesday"), ("wednesday", "Wednesday"), ("thursday", "Thursday"),
+    ("friday", "Friday"), ("saturday", "Saturday"), ("sunday", "Sunday"), ("january", "January"),
+    ("february", "February"), ("march", "March"), ("april", "April"), ("may", "May"), ("june", "June"),
+    ("july", "July"), ("august", "August"), ("september", "September"), ("october", "October"),
+    ("november", "November"), ("december", "December"), ("star", "star"), ("hash", "pound"),
+    ("plus", "plus"), ("you-have", "you have"), ("none", "you have no messages"), ("and", "and"),
+    ("one-urgent", "one urgent message"), ("urgent", "urgent messages"), ("one-new", "one new message"),
+    ("new", "new messages"), ("one-old", "one old message"), ("old", "old messages"),
+    ("message", "message"), ("of", "of"), ("received", "received"), ("today", "today"),
+    ("yesterday", "yesterday"), ("on", "on"), ("at", "at"), ("oclock", "o'clock"), ("am", "a.m."),
+    ("pm", "p.m."), ("it-is", "the time is"), ("from", "from"), ("from-extension", "from extension"),
+    ("from-number", "from phone number"), ("from-unknown", "from an unknown caller"), ("lasts", "length"),
+    ("one-minute", "one minute"), ("minutes", "minutes"), ("one-second", "one second"),
+    ("seconds", "seconds"), ("extension", "the person at extension"), ("no-answer", "does not answer"),
+    ("busy", "is on the phone"), ("unreachable", "cannot be reached"),
+    ("locked-for", "Too many tries. Try again in"), ("pin-at-least", "The PIN needs at least"),
+    ("pin-digits", "digits"), ("forwarded-to", "Your calls are forwarded to"), ("number", "the number"),
+    ("nobody-has", "is not in service"), ("you-are-next", "You are next."),
+    ("queue-position", "You are caller number"), ("wait-short", "The wait is less than one minute."),
+    ("wait-about", "The wait is about"), ("for", "for"), ("press", "press"),
+    ("goodbye", "Goodbye."),
+    ("thank-you", "Thank you."),
+    ("please-wait", "Please wait."),
+    ("apology", "This service is not available right now. Please call again later."),
+    ("invalid-choice", "That is not a valid choice."),
+    ("nothing-heard", "We did not receive your choice."),
+    ("too-many-tries", "Too many tries."),
+    (
+        "leave-message",
+        "Please leave a message after the tone. Then hang up, or press pound for more choices.",
+    ),
+    ("message-too-short", "Your message is too short."),
+    ("mailbox-full", "This mailbox is full."),
+    (
+        "recording-menu",
+        "To keep this recording, press 1. To listen to it, press 2. To record it again, press 3. To \
+         mark it urgent, press 4.",
+    ),
+    ("marked-urgent", "Message marked urgent."),
+    ("marked-normal", "Message marked normal."),
+    ("recording-kept", "Your recording is saved."),
+    ("recording-dropped", "Your recording is deleted."),
+    ("enter-mailbox", "Enter your mailbox number, then pound."),
+    ("enter-pin", "Enter your PIN, then pound."),
+    ("wrong-pin", "The number or the PIN is not right."),
+    ("no-messages", "There are no messages."),
+    (
+        "mailbox-menu",
+        "To hear your messages, press 1. To change folders, press 2. For mailbox options, press 0. To \
+         exit, press pound.",
+    ),
+    (
+        "message-menu",
+        "To call back, press 3. For the previous message, press 4. To repeat, press 5. For the next \
+         message, press 6. To delete, press 7. To forward, press 8. To keep, press 9.",
+    ),
+    ("first-message", "First message."),
+    ("last-message", "Last message."),
+    ("urgent-message", "Urgent message."),
+    ("no-more-messages", "There are no more messages."),
+    ("message-deleted", "Message deleted."),
+    ("message-restored", "Message restored."),
+    ("message-kept", "Message saved."),
+    ("enter-extension", "Enter the extension, then pound."),
+    ("record-comment", "Record a comment after the tone, then press pound."),
+    ("message-forwarded", "Your message has been forwarded."),
+    ("no-such-mailbox", "That number has no mailbox."),
+    ("calling-back", "We are calling the person who left the message."),
+    ("cannot-call-back", "That number cannot be called back."),
+    (
+        "options-menu",
+        "For your unavailable greeting, press 1. For your busy greeting, press 2. For your name, \
+         press 3. For your temporary greeting, press 4. To change your PIN, press 5. To go back, \
+         press star.",
+    ),
+    ("record-no-answer-greeting", "Record your unavailable greeting after the tone, then press pound."),
+    ("record-busy-greeting", "Record your busy greeting after the tone, then press pound."),
+    ("record-temporary-greeting", "Record your temporary greeting after the tone, then press pound."),
+    ("temporary-greeting-removed", "Your temporary greeting has been removed."),
+    ("record-name", "Say your name after the tone, then press pound."),
+    ("enter-new-pin", "Enter your new PIN, then pound."),
+    ("repeat-new-pin", "Enter it again, then pound."),
+    ("pin-changed", "Your PIN has been changed."),
+    ("pins-differ", "The two PINs are not the same."),
+    ("pin-too-simple", "That PIN is too simple."),
+    ("transferring", "We are connecting you."),
+    ("nobody-answers", "Nobody is answering."),
+    ("closed", "Our office is closed."),
+    ("forwarding-off", "Your calls are no longer forwarded."),
+    ("do-not-disturb-on", "Your phone will not ring."),
+    ("do-not-disturb-off", "Your phone rings again."),
+    ("all-agents-busy", "All our agents are busy. Please hold."),
+    ("may-be-recorded", "This call may be recorded."),
+];
