@@ -1,7 +1,7 @@
 //! Generates the messages, clients and servers of the `.proto` files; protox reads them, so that no protoc is needed.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["src/failure.proto", "src/registrar.proto", "src/directory.proto"];
+    let files = ["src/failure.proto", "src/registrar.proto", "src/directory.proto", "src/media.proto"];
     for file in files {
         println!("cargo::rerun-if-changed={file}");
     }

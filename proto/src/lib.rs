@@ -22,6 +22,7 @@ pub mod directory;
 mod failure;
 #[cfg(test)]
 mod loopback;
+pub mod media;
 pub mod near;
 mod pipeline;
 pub mod registrar;
@@ -33,6 +34,7 @@ pub use directory::{
     AddUser, Directory, Find, Found, Ha1, Identified, Identify, ListUsers, ListedUser, NewSecret, User,
     UserPage,
 };
+pub use media::{DigitForm, Ended, Leg, LegStatistics, Media, MediaEvent, MediaSink, Theirs};
 pub use near::{Near, NearCopy, NearCounters, NearLimits};
 pub use pipeline::{ClientCounters, ClientLimits};
 pub use registrar::{

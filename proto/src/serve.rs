@@ -31,7 +31,8 @@ pub(crate) struct Lane<A> {
     waiting: Mutex<HashMap<u64, (u64, Room<A>)>>,
 }
 
-type Room<A> = mpsc::OwnedPermit<Result<A, Status>>;
+/// Room for one answer.
+pub(crate) type Room<A> = mpsc::OwnedPermit<Result<A, Status>>;
 
 impl<A: Answer> Lane<A> {
     /// A lane with room for so many answers that wait to be made or to be read.
