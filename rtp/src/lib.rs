@@ -3,4 +3,5 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod error;
+pub mod fuzz;
 pub mod sdp;

@@ -6,6 +6,7 @@ pub mod attribute;
 pub mod edit;
 mod line;
 mod media;
+pub mod offer_answer;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,15 @@
+//! Fuzz targets: functions that take any octets, never panic but where the code is wrong, and hold for all of them.
+//! The programs that feed them live outside the workspace, in `fuzz/`; here each is replayed as a normal test, with
+//! mutated seeds and with the corpus that those programs gathered.
+
+mod sdp;
+#[cfg(test)]
+mod tests;
+
+pub use sdp::sdp;
+
+/// A target by its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// The programs of `fuzz/`, each with the folder of that name below `fuzz/corpus`.
+pub const PROGRAMS: &[Target] = &[("sdp", sdp)];
