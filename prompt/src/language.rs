@@ -3,11 +3,14 @@
 
 mod english;
 mod french;
+mod grammar;
 
 use std::fmt::Write as _;
 
+use grammar::{Grammar, Phrase};
+
 use crate::clip::{Clip, Piece, Table, find};
-use crate::sentence::{Count, Fixed, Month, Sentence, Weekday};
+use crate::sentence::{Fixed, Month, Sentence, Weekday};
 
 /// A language that callers are spoken to in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,7 +30,7 @@ pub(crate) struct Voice {
     places: &'static [(u32, u32)],
     archive: &'static [u8],
     /// Puts a sentence into clips.
-    say: for<'a> fn(&Sentence<'a>, &mut Said<'a>),
+    grammar: &'static dyn Grammar,
     /// How espeak-ng calls its voice.
     espeak: &'static str,
 }
@@ -58,10 +61,7 @@ impl Language {
     /// What is played for a sentence, in order. Empty only for digits that hold none.
     pub fn say<'a>(self, sentence: &Sentence<'a>) -> Vec<Piece<'a>> {
         let mut said = Said { voice: self.voice(), pieces: Vec::new() };
-        match *sentence {
-            Sentence::Fixed(fixed) => said.named(fixed.clip()),
-            _ => self.put(sentence, &mut said),
-        }
+        self.voice().grammar.say(sentence, &mut said);
         said.pieces
     }
 
@@ -107,10 +107,6 @@ impl Language {
         Some(Clip(at as u16))
     }
 
-    fn put<'a>(self, sentence: &Sentence<'a>, said: &mut Said<'a>) {
-        (self.voice().say)(sentence, said);
-    }
-
     const fn voice(self) -> &'static Voice {
         match self {
             Self::French => &french::VOICE,
@@ -139,13 +135,17 @@ impl<'a> Said<'a> {
         self.clip(find(self.voice.table, name));
     }
 
+    fn phrase(&mut self, phrase: Phrase) {
+        self.named(phrase.clip());
+    }
+
     /// Digits one by one, `*` and `#` too; what is none of them is left out.
     fn digits(&mut self, digits: &str) {
         for digit in digits.bytes() {
             match digit {
                 b'0'..=b'9' => self.clip(Clip(u16::from(digit - b'0'))),
-                b'*' => self.named("star"),
-                b'#' => self.named("hash"),
+                b'*' => self.phrase(Phrase::Star),
+                b'#' => self.phrase(Phrase::Hash),
                 _ => {}
             }
         }
@@ -180,10 +180,8 @@ const fn complete(table: &Table) {
         at += 1;
     }
     at = 0;
-    while at < Count::ALL.len() {
-        find(table, Count::ALL[at].clip());
+    while at < Phrase::ALL.len() {
+        find(table, Phrase::ALL[at].clip());
         at += 1;
     }
-    find(table, "star");
-    find(table, "hash");
 }

@@ -15,6 +15,8 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+#[macro_use]
+mod named;
 mod archive;
 mod clip;
 mod language;
@@ -23,7 +25,7 @@ mod sentence;
 pub use archive::{Entry, write};
 pub use clip::{Clip, Piece};
 pub use language::Language;
-pub use sentence::{Caller, Count, Day, Fixed, Greeting, Month, Sentence, Weekday, Who};
+pub use sentence::{Caller, Day, Fixed, Greeting, Month, Sentence, Weekday, Who};
 
 #[cfg(test)]
 mod tests;

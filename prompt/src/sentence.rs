@@ -132,36 +132,6 @@ pub enum Day {
     },
 }
 
-macro_rules! named {
-    ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $clip:literal,)+ }) => {
-        $(#[$outer])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $($(#[$inner])* $variant,)+ }
-
-        impl $name {
-            /// All of them, in order.
-            pub const ALL: [Self; [$($clip),+].len()] = [$(Self::$variant),+];
-
-            /// The name of its clip in every language.
-            pub const fn clip(self) -> &'static str {
-                match self { $(Self::$variant => $clip,)+ }
-            }
-        }
-    };
-}
-
-named! {
-    /// What messages are counted as.
-    Count {
-        /// New and urgent.
-        Urgent = "urgent",
-        /// New.
-        New = "new",
-        /// Heard before.
-        Old = "old",
-    }
-}
-
 named! {
     /// A day of the week.
     Weekday {

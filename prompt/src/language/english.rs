@@ -1,13 +1,14 @@
 //! English, as spoken in the United States: ordinals in dates, the 12-hour clock, numbers digit by digit.
 
+use super::grammar::{Grammar, Noun, Phrase};
 use super::{Said, Voice, complete};
 #[cfg(not(feature = "make"))]
 use crate::archive::places;
 use crate::clip::{Clip, find, following};
-use crate::sentence::{Caller, Day, Greeting, Sentence, Who};
+use crate::sentence::Day;
 
 pub(super) static VOICE: Voice =
-    Voice { table: &TABLE, places: &PLACES, archive: ARCHIVE, say, espeak: "en-us" };
+    Voice { table: &TABLE, places: &PLACES, archive: ARCHIVE, grammar: &English, espeak: "en-us" };
 
 /// A clip of this language, found by the compiler.
 macro_rules! clip {
@@ -16,81 +17,75 @@ macro_rules! clip {
     };
 }
 
-fn say<'a>(sentence: &Sentence<'a>, said: &mut Said<'a>) {
-    match *sentence {
-        Sentence::Fixed(fixed) => said.named(fixed.clip()),
-        Sentence::Number(value) => number(value, said),
-        Sentence::Digits(digits) => said.digits(digits),
-        Sentence::Telephone(digits) => telephone(digits, said),
-        Sentence::Greeting(why, who) => greeting(why, who, said),
-        Sentence::YouHave { urgent, new, old } => you_have(&[(urgent, 0), (new, 1), (old, 2)], said),
-        Sentence::Message { number: at, of } => {
-            said.clip(clip!("message"));
-            number(at, said);
-            said.clip(clip!("of"));
-            number(of, said);
+/// The language.
+struct English;
+
+impl Grammar for English {
+    /// `two hundred five`, `one thousand`.
+    fn number(&self, value: u32, _: Noun, said: &mut Said<'_>) {
+        let (thousands, rest) = (value / 1000, value % 1000);
+        if thousands > 999 {
+            return said.digits(&value.to_string());
         }
-        Sentence::ReceivedOn { day, hour, minute } => {
-            said.clip(clip!("received"));
-            date(day, said);
-            said.clip(clip!("at"));
-            time(hour, minute, said);
+        if thousands > 0 {
+            below_thousand(thousands, said);
+            said.clip(clip!("thousand"));
         }
-        Sentence::From(caller) => from(caller, said),
-        Sentence::Lasts(seconds) => lasts(seconds, said),
-        Sentence::Time { hour, minute } => {
-            said.clip(clip!("it-is"));
-            time(hour, minute, said);
+        if rest > 0 || thousands == 0 {
+            below_thousand(rest, said);
         }
-        Sentence::LockedFor { minutes } => {
-            said.clip(clip!("locked-for"));
-            counted(minutes, clip!("one-minute"), clip!("minutes"), said);
+    }
+
+    /// Digit by digit.
+    fn telephone(&self, digits: &str, said: &mut Said<'_>) {
+        if digits.trim_start().starts_with('+') {
+            said.phrase(Phrase::Plus);
         }
-        Sentence::PinTooShort { digits } => {
-            said.clip(clip!("pin-at-least"));
-            number(digits, said);
-            said.clip(clip!("pin-digits"));
+        said.digits(digits);
+    }
+
+    fn date(&self, day: Day, said: &mut Said<'_>) {
+        match day {
+            Day::Today => said.clip(clip!("today")),
+            Day::Yesterday => said.clip(clip!("yesterday")),
+            Day::On { weekday, day, month, year } => {
+                said.clip(clip!("on"));
+                said.named(weekday.clip());
+                said.named(month.clip());
+                said.clip(ORDINALS[usize::from(day.clamp(1, 31)) - 1]);
+                if let Some(year) = year {
+                    self.year(u32::from(year), said);
+                }
+            }
         }
-        Sentence::ForwardedTo(digits) => {
-            said.clip(clip!("forwarded-to"));
-            telephone(digits, said);
+    }
+
+    /// `two thirty p.m.`, `twelve o'clock a.m.`, `two oh five p.m.`
+    fn time(&self, hour: u8, minute: u8, said: &mut Said<'_>) {
+        let (hour, minute) = (hour % 24, u32::from(minute % 60));
+        self.number(u32::from((hour + 11) % 12 + 1), Noun::None, said);
+        match minute {
+            0 => said.clip(clip!("oclock")),
+            1..=9 => said.clip(OH[minute as usize - 1]),
+            _ => self.number(minute, Noun::None, said),
         }
-        Sentence::NobodyHas(digits) => {
-            said.clip(clip!("number"));
-            telephone(digits, said);
-            said.clip(clip!("nobody-has"));
-        }
-        Sentence::QueuePosition(0 | 1) => said.clip(clip!("you-are-next")),
-        Sentence::QueuePosition(place) => {
-            said.clip(clip!("queue-position"));
-            number(place, said);
-        }
-        Sentence::QueueWait { minutes: 0 } => said.clip(clip!("wait-short")),
-        Sentence::QueueWait { minutes } => {
-            said.clip(clip!("wait-about"));
-            counted(minutes, clip!("one-minute"), clip!("minutes"), said);
-        }
-        Sentence::Choice { key, what } => {
-            said.clip(clip!("for"));
-            said.recording(what);
-            said.clip(clip!("press"));
-            said.digits(key.encode_utf8(&mut [0; 4]));
-        }
+        said.clip(if hour < 12 { clip!("am") } else { clip!("pm") });
     }
 }
 
-/// `two hundred five`, `one thousand`.
-fn number(value: u32, said: &mut Said<'_>) {
-    let (thousands, rest) = (value / 1000, value % 1000);
-    if thousands > 999 {
-        return said.digits(&value.to_string());
-    }
-    if thousands > 0 {
-        below_thousand(thousands, said);
-        said.clip(clip!("thousand"));
-    }
-    if rest > 0 || thousands == 0 {
-        below_thousand(rest, said);
+impl English {
+    /// `nineteen ninety-nine`, `two thousand five`, `twenty twenty-six`, `twenty-one hundred`.
+    fn year(&self, year: u32, said: &mut Said<'_>) {
+        let (century, rest) = (year / 100, year % 100);
+        if century.is_multiple_of(10) && rest < 10 {
+            return self.number(year, Noun::None, said);
+        }
+        self.number(century, Noun::None, said);
+        match rest {
+            0 => said.clip(clip!("hundred")),
+            1..=9 => said.clip(OH[rest as usize - 1]),
+            _ => self.number(rest, Noun::None, said),
+        }
     }
 }
 
@@ -104,134 +99,6 @@ fn below_thousand(value: u32, said: &mut Said<'_>) {
     }
 }
 
-/// A noun with its number: `one minute`, `zero minutes`.
-fn counted(value: u32, one: Clip, many: Clip, said: &mut Said<'_>) {
-    if value == 1 {
-        return said.clip(one);
-    }
-    number(value, said);
-    said.clip(many);
-}
-
-fn you_have(counts: &[(u32, usize)], said: &mut Said<'_>) {
-    let all = counts.iter().filter(|(count, _)| *count > 0).count();
-    if all == 0 {
-        return said.clip(clip!("none"));
-    }
-    said.clip(clip!("you-have"));
-    for (place, (count, kind)) in counts.iter().filter(|(count, _)| *count > 0).enumerate() {
-        if place > 0 && place + 1 == all {
-            said.clip(clip!("and"));
-        }
-        let (one, many) = MESSAGES[*kind];
-        if *count == 1 {
-            said.clip(one);
-        } else {
-            number(*count, said);
-            said.clip(many);
-        }
-    }
-}
-
-fn greeting<'a>(why: Greeting, who: Who<'a>, said: &mut Said<'a>) {
-    match who {
-        Who::Name(kept) => said.recording(kept),
-        Who::Extension(digits) => {
-            said.clip(clip!("extension"));
-            said.digits(digits);
-        }
-    }
-    said.clip(match why {
-        Greeting::NoAnswer => clip!("no-answer"),
-        Greeting::Busy => clip!("busy"),
-        Greeting::Unreachable => clip!("unreachable"),
-    });
-}
-
-fn from<'a>(caller: Caller<'a>, said: &mut Said<'a>) {
-    match caller {
-        Caller::Name(kept) => {
-            said.clip(clip!("from"));
-            said.recording(kept);
-        }
-        Caller::Extension(digits) => {
-            said.clip(clip!("from-extension"));
-            said.digits(digits);
-        }
-        Caller::Telephone(digits) => {
-            said.clip(clip!("from-number"));
-            telephone(digits, said);
-        }
-        Caller::Unknown => said.clip(clip!("from-unknown")),
-    }
-}
-
-/// Digit by digit.
-fn telephone(digits: &str, said: &mut Said<'_>) {
-    if digits.trim_start().starts_with('+') {
-        said.clip(clip!("plus"));
-    }
-    said.digits(digits);
-}
-
-fn date(day: Day, said: &mut Said<'_>) {
-    match day {
-        Day::Today => said.clip(clip!("today")),
-        Day::Yesterday => said.clip(clip!("yesterday")),
-        Day::On { weekday, day, month, year } => {
-            said.clip(clip!("on"));
-            said.named(weekday.clip());
-            said.named(month.clip());
-            said.clip(ORDINALS[usize::from(day.clamp(1, 31)) - 1]);
-            if let Some(year) = year {
-                said_year(u32::from(year), said);
-            }
-        }
-    }
-}
-
-/// `nineteen ninety-nine`, `two thousand five`, `twenty twenty-six`, `twenty-one hundred`.
-fn said_year(year: u32, said: &mut Said<'_>) {
-    let (century, rest) = (year / 100, year % 100);
-    if century.is_multiple_of(10) && rest < 10 {
-        return number(year, said);
-    }
-    number(century, said);
-    match rest {
-        0 => said.clip(clip!("hundred")),
-        1..=9 => said.clip(OH[rest as usize - 1]),
-        _ => number(rest, said),
-    }
-}
-
-/// `two thirty p.m.`, `twelve o'clock a.m.`, `two oh five p.m.`
-fn time(hour: u8, minute: u8, said: &mut Said<'_>) {
-    let (hour, minute) = (hour % 24, u32::from(minute % 60));
-    number(u32::from((hour + 11) % 12 + 1), said);
-    match minute {
-        0 => said.clip(clip!("oclock")),
-        1..=9 => said.clip(OH[minute as usize - 1]),
-        _ => number(minute, said),
-    }
-    said.clip(if hour < 12 { clip!("am") } else { clip!("pm") });
-}
-
-fn lasts(seconds: u32, said: &mut Said<'_>) {
-    said.clip(clip!("lasts"));
-    let (minutes, seconds) = (seconds / 60, seconds % 60);
-    if minutes > 0 {
-        counted(minutes, clip!("one-minute"), clip!("minutes"), said);
-    }
-    if seconds > 0 || minutes == 0 {
-        counted(seconds, clip!("one-second"), clip!("seconds"), said);
-    }
-}
-
-const MESSAGES: [(Clip, Clip); 3] = [
-    (clip!("one-urgent"), clip!("urgent")),
-    (clip!("one-new"), clip!("new")),
-    (clip!("one-old"), clip!("old")),
-];
 const HUNDREDS: [Clip; 9] = following(clip!("c1"));
 const OH: [Clip; 9] = following(clip!("oh1"));
 const ORDINALS: [Clip; 31] = following(clip!("d1"));

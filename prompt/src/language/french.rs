@@ -1,13 +1,14 @@
 //! French, as spoken in France: genders, `soixante et onze`, the 24-hour clock, numbers by pairs.
 
+use super::grammar::{Grammar, Noun, Phrase};
 use super::{Said, Voice, complete};
 #[cfg(not(feature = "make"))]
 use crate::archive::places;
 use crate::clip::{Clip, find, following};
-use crate::sentence::{Caller, Day, Greeting, Sentence, Who};
+use crate::sentence::Day;
 
 pub(super) static VOICE: Voice =
-    Voice { table: &TABLE, places: &PLACES, archive: ARCHIVE, say, espeak: "fr-fr" };
+    Voice { table: &TABLE, places: &PLACES, archive: ARCHIVE, grammar: &French, espeak: "fr-fr" };
 
 /// A clip of this language, found by the compiler.
 macro_rules! clip {
@@ -16,65 +17,77 @@ macro_rules! clip {
     };
 }
 
-fn say<'a>(sentence: &Sentence<'a>, said: &mut Said<'a>) {
-    match *sentence {
-        Sentence::Fixed(fixed) => said.named(fixed.clip()),
-        Sentence::Number(value) => number(value, Gender::Masculine, said),
-        Sentence::Digits(digits) => said.digits(digits),
-        Sentence::Telephone(digits) => telephone(digits, said),
-        Sentence::Greeting(why, who) => greeting(why, who, said),
-        Sentence::YouHave { urgent, new, old } => you_have(&[(urgent, 0), (new, 1), (old, 2)], said),
-        Sentence::Message { number: at, of } => {
-            said.clip(clip!("message"));
-            number(at, Gender::Masculine, said);
-            said.clip(clip!("of"));
-            number(of, Gender::Masculine, said);
+/// The language.
+struct French;
+
+impl Grammar for French {
+    /// `deux cents`, `mille un`, `vingt et une`. Before `mille` a one is silent.
+    fn number(&self, value: u32, noun: Noun, said: &mut Said<'_>) {
+        let gender = if noun == Noun::Time { Gender::Feminine } else { Gender::Masculine };
+        let (thousands, rest) = (value / 1000, value % 1000);
+        if thousands > 999 {
+            return said.digits(&value.to_string());
         }
-        Sentence::ReceivedOn { day, hour, minute } => {
-            said.clip(clip!("received"));
-            date(day, said);
-            said.clip(clip!("at"));
-            time(hour, minute, said);
+        if thousands > 1 {
+            below_thousand(thousands, Gender::Masculine, said);
         }
-        Sentence::From(caller) => from(caller, said),
-        Sentence::Lasts(seconds) => lasts(seconds, said),
-        Sentence::Time { hour, minute } => {
-            said.clip(clip!("it-is"));
-            time(hour, minute, said);
+        if thousands > 0 {
+            said.clip(clip!("thousand"));
         }
-        Sentence::LockedFor { minutes } => {
-            said.clip(clip!("locked-for"));
-            counted(minutes, clip!("one-minute"), clip!("minutes"), said);
+        if rest > 0 || thousands == 0 {
+            below_thousand(rest, gender, said);
         }
-        Sentence::PinTooShort { digits } => {
-            said.clip(clip!("pin-at-least"));
-            number(digits, Gender::Masculine, said);
-            said.clip(clip!("pin-digits"));
+    }
+
+    /// By pairs, `zéro un vingt-trois`; an odd first digit stands alone, so that `+33 1 23 45 67 89` falls as it is
+    /// written.
+    fn telephone(&self, digits: &str, said: &mut Said<'_>) {
+        let mut rest: Vec<u8> = digits.bytes().filter(u8::is_ascii_digit).collect();
+        if digits.trim_start().starts_with('+') {
+            said.phrase(Phrase::Plus);
+            if rest.starts_with(b"33") {
+                said.clip(Clip(33));
+                rest.drain(..2);
+            }
         }
-        Sentence::ForwardedTo(digits) => {
-            said.clip(clip!("forwarded-to"));
-            telephone(digits, said);
+        let (alone, pairs) = rest.split_at(rest.len() % 2);
+        for digit in alone {
+            said.clip(Clip(u16::from(digit - b'0')));
         }
-        Sentence::NobodyHas(digits) => {
-            said.clip(clip!("number"));
-            telephone(digits, said);
-            said.clip(clip!("nobody-has"));
+        for pair in pairs.chunks_exact(2) {
+            let (tens, units) = (u16::from(pair[0] - b'0'), u16::from(pair[1] - b'0'));
+            if tens == 0 {
+                said.clip(Clip(0));
+            }
+            said.clip(Clip(tens * 10 + units));
         }
-        Sentence::QueuePosition(0 | 1) => said.clip(clip!("you-are-next")),
-        Sentence::QueuePosition(place) => {
-            said.clip(clip!("queue-position"));
-            number(place, Gender::Masculine, said);
+    }
+
+    fn date(&self, day: Day, said: &mut Said<'_>) {
+        match day {
+            Day::Today => said.clip(clip!("today")),
+            Day::Yesterday => said.clip(clip!("yesterday")),
+            Day::On { weekday, day, month, year } => {
+                said.clip(clip!("the"));
+                said.named(weekday.clip());
+                match day {
+                    1 => said.clip(clip!("first")),
+                    _ => self.number(u32::from(day), Noun::None, said),
+                }
+                said.named(month.clip());
+                if let Some(year) = year {
+                    self.number(u32::from(year), Noun::None, said);
+                }
+            }
         }
-        Sentence::QueueWait { minutes: 0 } => said.clip(clip!("wait-short")),
-        Sentence::QueueWait { minutes } => {
-            said.clip(clip!("wait-about"));
-            counted(minutes, clip!("one-minute"), clip!("minutes"), said);
-        }
-        Sentence::Choice { key, what } => {
-            said.clip(clip!("for"));
-            said.recording(what);
-            said.clip(clip!("press"));
-            said.digits(key.encode_utf8(&mut [0; 4]));
+    }
+
+    /// `quatorze heures trente`, `midi`, `minuit une`. Minutes are feminine.
+    fn time(&self, hour: u8, minute: u8, said: &mut Said<'_>) {
+        said.clip(HOURS[usize::from(hour % 24)]);
+        let minute = u32::from(minute % 60);
+        if minute > 0 {
+            self.number(minute, Noun::Time, said);
         }
     }
 }
@@ -83,23 +96,6 @@ fn say<'a>(sentence: &Sentence<'a>, said: &mut Said<'a>) {
 enum Gender {
     Masculine,
     Feminine,
-}
-
-/// `deux cents`, `mille un`, `vingt et une`. Before `mille` a one is silent.
-fn number(value: u32, gender: Gender, said: &mut Said<'_>) {
-    let (thousands, rest) = (value / 1000, value % 1000);
-    if thousands > 999 {
-        return said.digits(&value.to_string());
-    }
-    if thousands > 1 {
-        below_thousand(thousands, Gender::Masculine, said);
-    }
-    if thousands > 0 {
-        said.clip(clip!("thousand"));
-    }
-    if rest > 0 || thousands == 0 {
-        below_thousand(rest, gender, said);
-    }
 }
 
 fn below_thousand(value: u32, gender: Gender, said: &mut Said<'_>) {
@@ -115,136 +111,6 @@ fn below_thousand(value: u32, gender: Gender, said: &mut Said<'_>) {
     }
 }
 
-/// A feminine noun with its number: `une minute`, `vingt et une minutes`. None is plural: `zéro minutes`.
-fn counted(value: u32, one: Clip, many: Clip, said: &mut Said<'_>) {
-    if value == 1 {
-        return said.clip(one);
-    }
-    number(value, Gender::Feminine, said);
-    said.clip(many);
-}
-
-fn you_have(counts: &[(u32, usize)], said: &mut Said<'_>) {
-    let all = counts.iter().filter(|(count, _)| *count > 0).count();
-    if all == 0 {
-        return said.clip(clip!("none"));
-    }
-    said.clip(clip!("you-have"));
-    for (place, (count, kind)) in counts.iter().filter(|(count, _)| *count > 0).enumerate() {
-        if place > 0 && place + 1 == all {
-            said.clip(clip!("and"));
-        }
-        let (one, many) = MESSAGES[*kind];
-        if *count == 1 {
-            said.clip(one);
-        } else {
-            number(*count, Gender::Masculine, said);
-            said.clip(many);
-        }
-    }
-}
-
-fn greeting<'a>(why: Greeting, who: Who<'a>, said: &mut Said<'a>) {
-    match who {
-        Who::Name(kept) => said.recording(kept),
-        Who::Extension(digits) => {
-            said.clip(clip!("extension"));
-            said.digits(digits);
-        }
-    }
-    said.clip(match why {
-        Greeting::NoAnswer => clip!("no-answer"),
-        Greeting::Busy => clip!("busy"),
-        Greeting::Unreachable => clip!("unreachable"),
-    });
-}
-
-fn from<'a>(caller: Caller<'a>, said: &mut Said<'a>) {
-    match caller {
-        Caller::Name(kept) => {
-            said.clip(clip!("from"));
-            said.recording(kept);
-        }
-        Caller::Extension(digits) => {
-            said.clip(clip!("from-extension"));
-            said.digits(digits);
-        }
-        Caller::Telephone(digits) => {
-            said.clip(clip!("from-number"));
-            telephone(digits, said);
-        }
-        Caller::Unknown => said.clip(clip!("from-unknown")),
-    }
-}
-
-/// By pairs, `zéro un vingt-trois`; an odd first digit stands alone, so that `+33 1 23 45 67 89` falls as it is
-/// written.
-fn telephone(digits: &str, said: &mut Said<'_>) {
-    let mut rest: Vec<u8> = digits.bytes().filter(u8::is_ascii_digit).collect();
-    if digits.trim_start().starts_with('+') {
-        said.clip(clip!("plus"));
-        if rest.starts_with(b"33") {
-            said.clip(Clip(33));
-            rest.drain(..2);
-        }
-    }
-    let (alone, pairs) = rest.split_at(rest.len() % 2);
-    for digit in alone {
-        said.clip(Clip(u16::from(digit - b'0')));
-    }
-    for pair in pairs.chunks_exact(2) {
-        let (tens, units) = (u16::from(pair[0] - b'0'), u16::from(pair[1] - b'0'));
-        if tens == 0 {
-            said.clip(Clip(0));
-        }
-        said.clip(Clip(tens * 10 + units));
-    }
-}
-
-fn date(day: Day, said: &mut Said<'_>) {
-    match day {
-        Day::Today => said.clip(clip!("today")),
-        Day::Yesterday => said.clip(clip!("yesterday")),
-        Day::On { weekday, day, month, year } => {
-            said.clip(clip!("the"));
-            said.named(weekday.clip());
-            match day {
-                1 => said.clip(clip!("first")),
-                _ => number(u32::from(day), Gender::Masculine, said),
-            }
-            said.named(month.clip());
-            if let Some(year) = year {
-                number(u32::from(year), Gender::Masculine, said);
-            }
-        }
-    }
-}
-
-/// `quatorze heures trente`, `midi`, `minuit une`. Minutes are feminine.
-fn time(hour: u8, minute: u8, said: &mut Said<'_>) {
-    said.clip(HOURS[usize::from(hour % 24)]);
-    let minute = u32::from(minute % 60);
-    if minute > 0 {
-        number(minute, Gender::Feminine, said);
-    }
-}
-
-fn lasts(seconds: u32, said: &mut Said<'_>) {
-    said.clip(clip!("lasts"));
-    let (minutes, seconds) = (seconds / 60, seconds % 60);
-    if minutes > 0 {
-        counted(minutes, clip!("one-minute"), clip!("minutes"), said);
-    }
-    if seconds > 0 || minutes == 0 {
-        counted(seconds, clip!("one-second"), clip!("seconds"), said);
-    }
-}
-
-const MESSAGES: [(Clip, Clip); 3] = [
-    (clip!("one-urgent"), clip!("urgent")),
-    (clip!("one-new"), clip!("new")),
-    (clip!("one-old"), clip!("old")),
-];
 const HUNDREDS: [Clip; 9] = following(clip!("c1"));
 const HOURS: [Clip; 24] = following(clip!("h0"));
 const FEMININE: [(u32, Clip); 7] = [
