@@ -2,14 +2,16 @@
 //! The programs that feed them live outside the workspace, in `fuzz/`; here each is replayed as a normal test, with
 //! mutated seeds and with the corpus that those programs gathered.
 
+mod packet;
 mod sdp;
 #[cfg(test)]
 mod tests;
 
+pub use packet::packet;
 pub use sdp::sdp;
 
 /// A target by its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The programs of `fuzz/`, each with the folder of that name below `fuzz/corpus`.
-pub const PROGRAMS: &[Target] = &[("sdp", sdp)];
+pub const PROGRAMS: &[Target] = &[("sdp", sdp), ("packet", packet)];

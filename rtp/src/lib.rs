@@ -4,4 +4,10 @@
 
 pub mod error;
 pub mod fuzz;
+pub mod interval;
+pub mod ntp;
+pub mod packet;
+pub mod quality;
+pub mod reception;
+pub mod rtcp;
 pub mod sdp;
