@@ -57,7 +57,7 @@ const SIP: [&str; 9] =
     ["hashbrown", "hmac", "md-5", "memchr", "sha2", "siphasher", "smallvec", "subtle", "thiserror"];
 
 /// What `rtp` may use, for the same reason.
-const RTP: [&str; 1] = ["thiserror"];
+const RTP: [&str; 2] = ["audio-codec", "thiserror"];
 
 #[test]
 fn crates_lean_only_on_those_below_them() {
