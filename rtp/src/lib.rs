@@ -2,6 +2,7 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod codec;
 pub mod error;
 pub mod fuzz;
 pub mod interval;
