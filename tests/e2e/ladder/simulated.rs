@@ -3,25 +3,12 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use node::{Listener, Listeners};
-use proto::{
-    Asked, Directory, Found, Identified, Located, Location, Registered, Reply, ServiceError, Sink, Ticket,
-};
-use proxy::config::plan::{DialConfig, RouteConfig};
-use proxy::core::Edge;
 use proxy::core::counters::Gauges;
-use proxy::core::effect::{Answer, Effect, Input, Out};
-use proxy::core::plan::Plan;
-use proxy::core::token::Keys;
-use proxy::{ProxyConfig, Settings};
-use registrar::{Registrar, UserConfig, UserDirectory, Users};
-use serde::Deserialize;
-use sip::transport::{Flow, ListenerId, NextHop, Outbox, Packet, Transport};
-use toml::Spanned;
+use proxy::core::effect::Input;
+use sip::transport::Packet;
+use tests::Site;
 
 use super::script::{Ladder, summary};
 use super::{Places, World};
@@ -34,19 +21,16 @@ pub fn begin(ladder: &Ladder) -> (Places, Box<dyn World>) {
     let phones: Vec<SocketAddr> =
         (0..ladder.phones.len()).map(|number| ([10, 0, 0, host(number)], 5060).into()).collect();
     let start = Instant::now();
-    let services = Services::new();
-    let edge = Edge::new(Arc::new(services.settings(exchange)), [1, 2, 3, 4], start, UNIX_MS);
+    let site = Site::new(&exchange::config([10, 0, 0, 1].into(), ""), exchange, 0, start);
     let inboxes = phones.iter().map(|_| VecDeque::new()).collect();
     let places = Places { exchange, phones: phones.clone() };
     let names = ladder.phones.iter().map(|who| who.name.clone()).collect();
-    let world = Simulated { edge, services, exchange, names, phones, inboxes, start, now: start };
+    let world = Simulated { site, names, phones, inboxes, start, now: start };
     (places, Box::new(world))
 }
 
 struct Simulated {
-    edge: Edge,
-    services: Services,
-    exchange: SocketAddr,
+    site: Site,
     names: Vec<String>,
     phones: Vec<SocketAddr>,
     /// What each phone has got and not yet looked at, and when.
@@ -58,15 +42,9 @@ struct Simulated {
 impl World for Simulated {
     fn send(&mut self, at_ms: u64, who: usize, octets: &[u8]) {
         self.advance(at_ms);
-        let flow = Flow {
-            transport: Transport::Udp,
-            listener: ListenerId(0),
-            local: self.exchange.ip(),
-            remote: self.phones[who],
-            connection: None,
-        };
+        let flow = self.site.flow(self.phones[who], None);
         let packet = Packet { octets, flow, arrived: self.now };
-        self.edge.handle(self.now, Input::Packet(packet), &mut self.services);
+        self.site.edge.handle(self.now, Input::Packet(packet), &mut self.site.services);
         self.settle();
     }
 
@@ -96,9 +74,12 @@ impl World for Simulated {
                 String::from_utf8_lossy(octets)
             ));
         }
-        let gauges = self.edge.gauges();
-        if gauges != Gauges::default() || self.edge.deadline().is_some() {
-            return Err(format!("something is left behind: {gauges:?}, deadline {:?}", self.edge.deadline()));
+        let gauges = self.site.edge.gauges();
+        if gauges != Gauges::default() || self.site.edge.deadline().is_some() {
+            return Err(format!(
+                "something is left behind: {gauges:?}, deadline {:?}",
+                self.site.edge.deadline()
+            ));
         }
         Ok(())
     }
@@ -112,9 +93,9 @@ impl Simulated {
     /// Lets time pass, and the edge act whenever it wants to.
     fn advance(&mut self, at_ms: u64) {
         let until = self.start + Duration::from_millis(at_ms);
-        while let Some(deadline) = self.edge.deadline().filter(|deadline| *deadline <= until) {
+        while let Some(deadline) = self.site.edge.deadline().filter(|deadline| *deadline <= until) {
             self.now = self.now.max(deadline);
-            self.edge.handle(self.now, Input::Tick, &mut self.services);
+            self.site.edge.handle(self.now, Input::Tick, &mut self.site.services);
             self.settle();
         }
         self.now = self.now.max(until);
@@ -124,126 +105,15 @@ impl Simulated {
     fn settle(&mut self) {
         loop {
             let at_ms = self.milliseconds();
-            for (sending, octets) in self.services.wire.sends() {
-                let to = match &sending.to {
-                    NextHop::Flow(flow) => flow.remote,
-                    address @ NextHop::Address { .. } => address.remote(),
-                };
+            for (sending, octets) in self.site.services.wire.sends() {
+                let to = sending.to.remote();
                 if let Some(who) = self.phones.iter().position(|phone| *phone == to) {
                     self.inboxes[who].push_back((at_ms, octets.to_vec()));
                 }
             }
-            self.services.wire.clear();
-            let Some((ticket, answer)) = self.services.answers.pop_front() else { return };
-            self.edge.handle(self.now, Input::Answered(ticket, answer), &mut self.services);
+            self.site.services.wire.clear();
+            let Some((ticket, answer)) = self.site.services.answers.pop_front() else { return };
+            self.site.edge.handle(self.now, Input::Answered(ticket, answer), &mut self.site.services);
         }
     }
 }
-
-/// What the edge asks: the services of the all-in-one process, answering at once.
-struct Services {
-    wire: Outbox,
-    answers: VecDeque<(Ticket, Answer)>,
-    location: Registrar,
-    directory: UserDirectory,
-    config: ProxyConfig,
-    plan: Arc<Plan>,
-}
-
-/// As much of the tests' configuration as concerns the dial plan and the users.
-#[derive(Deserialize)]
-struct Parts {
-    user: Vec<UserConfig>,
-    route: Vec<Spanned<RouteConfig>>,
-}
-
-impl Services {
-    fn new() -> Self {
-        let text = exchange::config([10, 0, 0, 1].into(), "");
-        let parts: Parts = toml::from_str(&text).expect("our own configuration");
-        let config = ProxyConfig::default();
-        let users =
-            Users::load(&parts.user, &config.domain, config.realm(), Path::new(".")).expect("our own users");
-        let names = parts.user.iter().flat_map(|user| [Some(user.name.as_str()), user.extension.as_deref()]);
-        let names: Vec<&str> = names.flatten().collect();
-        let (plan, _) =
-            Plan::build(&DialConfig::default(), &parts.route, &[], &names).expect("our own routes");
-        Self {
-            wire: Outbox::default(),
-            answers: VecDeque::new(),
-            location: Registrar::new(&registrar::Config::default(), [1, 2, 3, 4], 1)
-                .expect("the defaults are good"),
-            directory: UserDirectory::new(config.realm(), users, None),
-            config,
-            plan: Arc::new(plan),
-        }
-    }
-
-    fn settings(&self, exchange: SocketAddr) -> Settings {
-        let listener = Listener {
-            id: ListenerId(0),
-            transport: Transport::Udp,
-            bound: exchange,
-            advertised: None,
-            local_networks: Vec::new(),
-        };
-        Settings {
-            config: self.config.clone(),
-            listeners: Arc::new(Listeners::new([listener], [], [])),
-            routes: self.plan.clone(),
-            tokens: Keys::new(1, [7; 16], 42),
-            limits: sip::message::Limits::default(),
-            transactions: sip::transaction::Config::default(),
-            nonce_key: [9; 32],
-            uses: Arc::new(Mutex::new(sip::auth::Replay::new(1000))),
-            loop_key: [5, 6],
-            edge: 0,
-            shard: 0,
-        }
-    }
-}
-
-impl Out for Services {
-    fn wire(&mut self) -> &mut Outbox {
-        &mut self.wire
-    }
-
-    fn ask(&mut self, ticket: Ticket, effect: Effect<'_>) {
-        let answer = match effect {
-            Effect::Credentials(ask) => {
-                Answer::Identified(now(|reply| self.directory.credentials(&ask, reply)))
-            }
-            Effect::Find(ask) => Answer::Found(now(|reply| self.directory.find(&ask, reply))),
-            Effect::Register(ask) => Answer::Registered(now(|reply| self.location.register(&ask, reply))),
-            Effect::Locate(ask) => Answer::Located(now(|reply| self.location.locate(&ask, reply))),
-            Effect::Resolve(_) => Answer::Resolved(Err(ServiceError::Unavailable("no names here".into()))),
-        };
-        self.answers.push_back((ticket, answer));
-    }
-}
-
-/// The answer of a service that has it at once.
-fn now<T>(ask: impl FnOnce(Reply<T>) -> Asked<T>) -> Result<T, ServiceError>
-where
-    Nobody: Sink<T>,
-{
-    match ask(Reply::new(Arc::new(Nobody), Ticket(0))) {
-        Asked::Now(answer) => answer,
-        Asked::Later => Err(ServiceError::Gone),
-    }
-}
-
-/// Where answers would go that come later; none do.
-struct Nobody;
-
-macro_rules! hears_nothing {
-    ($($answer:ty),+) => {
-        $(impl Sink<$answer> for Nobody {
-            fn post(&self, _: Ticket, _: Result<$answer, ServiceError>) {}
-        })+
-    };
-}
-hears_nothing!(Identified, Found, Registered, Located);
-
-/// The wall's time when a ladder begins.
-const UNIX_MS: u64 = 1_700_000_000_000;
