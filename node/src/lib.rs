@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod datagram;
 pub mod dns;
 pub mod files;
 pub mod listen;

@@ -17,7 +17,7 @@ const fn room(name: &'static str, uses: &'static [&'static str], in_tests: &'sta
 }
 
 /// ARCHITECTURE.md draws them. Services never lean on each other: they meet in `proto`'s traits.
-const ROOMS: [Room; 12] = [
+const ROOMS: [Room; 13] = [
     room("sip", &[], &[]),
     room("rtp", &[], &[]),
     room("proto", &[], &[]),
@@ -26,10 +26,15 @@ const ROOMS: [Room; 12] = [
     room("store", &[], &[]),
     room("proxy", &["node", "proto", "sip"], &[]),
     room("registrar", &["node", "proto", "sip", "store"], &[]),
-    room("carillon", &["node", "proto", "proxy", "registrar", "sip", "store"], &[]),
-    room("tests", &["node", "proto", "proxy", "registrar", "sip"], &["carillon", "store"]),
+    room("mediaserver", &["node", "proto", "rtp", "store"], &[]),
+    room("carillon", &["mediaserver", "node", "proto", "proxy", "registrar", "sip", "store"], &[]),
+    room(
+        "tests",
+        &["node", "proto", "proxy", "registrar", "sip"],
+        &["carillon", "mediaserver", "rtp", "store"],
+    ),
     room("tidy", &[], &[]),
-    room("bench", &["node", "proto", "proxy", "registrar", "sip"], &[]),
+    room("bench", &["mediaserver", "node", "proto", "proxy", "registrar", "sip"], &[]),
 ];
 
 /// A foreign crate, the only rooms that may use it outside tests, and why.

@@ -8,7 +8,7 @@ mod table;
 mod udp;
 
 pub use bind::BindError;
-pub(crate) use bind::{Bound, bind};
+pub(crate) use bind::{Bound, bind, interfaces, way_to};
 pub use config::{Config, Listen, MessageLimits, Tls};
 pub(crate) use streams::Streams;
 pub use streams::{StreamCounters, TlsError};

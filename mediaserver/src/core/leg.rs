@@ -1,0 +1,270 @@
+//! A leg: its ports, what it has said of itself, and its streams.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use proto::ServiceError;
+use proto::media::{Leg, LegStatistics};
+use rtp::sdp::{self, Direction, Edit, Origin, Sdp};
+
+use super::latch::Latch;
+use super::received::Received;
+use super::{Family, Pair, Place, Use, overloaded};
+
+/// One end of a session.
+#[derive(Debug)]
+pub(super) struct LegState {
+    pub name: Leg,
+    /// Its place in the session.
+    pub index: u16,
+    /// The leg that hears it.
+    pub peer: Option<u16>,
+    pub streams: Vec<Stream>,
+    /// What it said in an offer that has no answer yet.
+    pub offered: Option<Vec<Said>>,
+    /// Where its signalling comes from or goes to.
+    near: Option<IpAddr>,
+    began: Instant,
+    pub heard_at: Instant,
+    /// Told that it is inactive, and not heard since.
+    pub is_silent: bool,
+    session_id: u64,
+    version: u64,
+    /// Of the description that was sent to it last.
+    sent_hash: u64,
+}
+
+/// One stream of a leg.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub ports: Pair,
+    pub said: Said,
+    pub latch: Latch,
+    /// Where its RTCP came from last.
+    pub rtcp_from: Option<SocketAddr>,
+    pub received: Received,
+    pub sent: u64,
+    pub sent_octets: u64,
+    pub strays: u64,
+    pub round_trip_us: Option<u32>,
+    /// The timestamp of the digit that was told last (RFC 4733: all packets of an event have one).
+    pub last_digit: Option<(u32, u32)>,
+}
+
+/// What a leg has said of one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Said {
+    /// Where it wants its RTP.
+    pub rtp: Option<SocketAddr>,
+    /// Where it wants its RTCP.
+    pub rtcp: Option<SocketAddr>,
+    pub direction: Direction,
+    /// Of the first payload type.
+    pub clock_hz: u32,
+    /// The payload type of telephone-event.
+    pub events: Option<u8>,
+    pub is_muxed: bool,
+    /// Its payload cannot be read here.
+    pub is_secure: bool,
+}
+
+impl Said {
+    /// All streams of a description.
+    pub fn all(sdp: &Sdp<'_>) -> Vec<Said> {
+        sdp.media().map(Said::of).collect()
+    }
+
+    fn of(media: sdp::Media<'_, '_>) -> Said {
+        let address = |place: Option<(sdp::Address<'_>, u16)>| {
+            let (address, port) = place?;
+            let ip = address.ip().filter(|ip| !ip.is_unspecified())?;
+            Some(SocketAddr::new(ip, port))
+        };
+        let is_event = |name: &str| name.eq_ignore_ascii_case("telephone-event");
+        Said {
+            rtp: address(media.destination()),
+            rtcp: address(media.rtcp_destination()),
+            direction: media.direction(),
+            clock_hz: media.codecs().next().map_or(8000, |codec| codec.rate),
+            events: media.codecs().find(|codec| is_event(codec.encoding)).map(|codec| codec.payload_type),
+            is_muxed: media.has_rtcp_mux(),
+            is_secure: media.proto().is_secure(),
+        }
+    }
+}
+
+impl LegState {
+    pub fn new(name: Leg, index: u16, near: Option<IpAddr>, session_id: u64, now: Instant) -> Self {
+        LegState {
+            name,
+            index,
+            peer: None,
+            streams: Vec::new(),
+            offered: None,
+            near,
+            began: now,
+            heard_at: now,
+            is_silent: false,
+            session_id,
+            version: 0,
+            sent_hash: 0,
+        }
+    }
+
+    /// Where its signalling is, if that is known by now.
+    pub fn is_near(&mut self, near: Option<IpAddr>) {
+        self.near = near.or(self.near);
+    }
+
+    /// Has ports for so many streams. What is rejected on both sides has none of its own: its place holds those that it
+    /// got when it was there.
+    pub fn fit(
+        &mut self,
+        count: usize,
+        family: Option<Family>,
+        place: &mut Place<'_>,
+    ) -> Result<(), ServiceError> {
+        while self.streams.len() < count.min(place.terms.streams_max) {
+            let ports = place.out.take(self.near, family).ok_or_else(overloaded)?;
+            let used = Use {
+                session: place.slot,
+                leg: self.index,
+                stream: self.streams.len() as u16,
+                is_rtcp: false,
+            };
+            place.uses.set(ports.rtp, Some(used));
+            place.uses.set(ports.rtcp, Some(Use { is_rtcp: true, ..used }));
+            self.streams.push(Stream::new(ports));
+        }
+        Ok(())
+    }
+
+    /// What it says holds from now on, and its sources are learnt anew.
+    pub fn described(&mut self, said: &[Said], now: Instant) {
+        for (stream, said) in self.streams.iter_mut().zip(said) {
+            stream.said = *said;
+            stream.latch.reopen(said.rtp, self.near);
+            stream.rtcp_from = None;
+        }
+        self.heard_at = now;
+        self.is_silent = false;
+    }
+
+    /// A description on its way to this leg: our addresses in the place of those in it, and an origin of ours, since a
+    /// leg that talks to several others one after the other must see one session (RFC 3264).
+    pub fn write(&mut self, sdp: &Sdp<'_>) -> Vec<u8> {
+        let place = |stream: &Stream| Some(sdp::edit::Place::pair(stream.ports.shown));
+        let places: Vec<Option<sdp::edit::Place>> = self.streams.iter().map(place).collect();
+        let address = self.streams.first().map(|stream| stream.ports.shown.ip());
+        let id = self.session_id.to_string();
+        let write = |version: u64, out: &mut Vec<u8>| {
+            let version = version.to_string();
+            let own = sdp.origin();
+            let origin = Origin {
+                user: "-",
+                session_id: &id,
+                version: &version,
+                address: address.map_or(own.address, sdp::Address::Ip),
+            };
+            // Streams on one port would all come to the first of our ports.
+            let edit =
+                Edit::new(sdp).through(&places).origin(&origin).remove(sdp::Level::Session, &["group"]);
+            let extra = places.len()..sdp.media().len();
+            extra.fold(edit, |edit, index| edit.port(index, 0)).write(out);
+        };
+        let mut out = Vec::with_capacity(sdp.octets().len() + 128);
+        write(0, &mut out);
+        let hash = fnv(&out);
+        if hash != self.sent_hash {
+            self.sent_hash = hash;
+            self.version += 1;
+        }
+        out.clear();
+        write(self.version, &mut out);
+        out
+    }
+
+    /// Which protocol its ports speak.
+    pub fn family(&self) -> Option<Family> {
+        self.streams.first().map(|stream| Family::of(stream.ports.shown.ip()))
+    }
+
+    /// True when something should come from it.
+    pub fn should_send(&self) -> bool {
+        let mut streams = self.streams.iter();
+        self.peer.is_some()
+            && streams.any(|stream| stream.said.rtp.is_some() && stream.said.direction.sends())
+    }
+
+    pub fn statistics(&self, now: Instant) -> LegStatistics {
+        let sum = |of: fn(&Stream) -> u64| self.streams.iter().map(of).sum();
+        let first = self.streams.first();
+        let round_trip_us = first.and_then(|stream| stream.round_trip_us);
+        LegStatistics {
+            leg: self.name,
+            received: sum(|stream| stream.received.packets),
+            received_octets: sum(|stream| stream.received.octets),
+            sent: sum(|stream| stream.sent),
+            sent_octets: sum(|stream| stream.sent_octets),
+            lost: sum(|stream| stream.received.lost()),
+            jitter_us: first.map_or(0, |stream| stream.received.jitter().as_micros() as u32),
+            round_trip_us,
+            strays: sum(|stream| stream.strays),
+            mos_100: first.and_then(|stream| stream.received.mos_100(round_trip_us)),
+            lasted_ms: now.saturating_duration_since(self.began).as_millis() as u64,
+        }
+    }
+
+    /// Gives its ports back.
+    pub fn end(&mut self, place: &mut Place<'_>) {
+        for stream in self.streams.drain(..) {
+            place.uses.set(stream.ports.rtp, None);
+            place.uses.set(stream.ports.rtcp, None);
+            place.out.give_back(stream.ports);
+        }
+    }
+}
+
+impl Stream {
+    fn new(ports: Pair) -> Self {
+        Stream {
+            ports,
+            said: Said::default(),
+            latch: Latch::default(),
+            rtcp_from: None,
+            received: Received::default(),
+            sent: 0,
+            sent_octets: 0,
+            strays: 0,
+            round_trip_us: None,
+            last_digit: None,
+        }
+    }
+
+    /// Where its RTP goes now, when it wants any.
+    pub fn target(&self) -> Option<SocketAddr> {
+        let wants = self.said.rtp.is_some() && self.said.direction.receives();
+        if wants { self.latch.target() } else { None }
+    }
+
+    /// Where its RTCP goes, and from which of our ports.
+    pub fn rtcp_target(&self) -> Option<(super::PortId, SocketAddr)> {
+        if self.said.is_muxed {
+            return Some((self.ports.rtp, self.latch.target()?));
+        }
+        let to = self.rtcp_from.or_else(|| {
+            let said = self.said.rtcp?;
+            // Behind NAT what SDP says of RTCP is as wrong as what it says of RTP.
+            let host = self.latch.target().map_or(said.ip(), |target| target.ip());
+            Some(SocketAddr::new(host, said.port()))
+        });
+        Some((self.ports.rtcp, to?))
+    }
+}
+
+/// FNV-1a: tells whether a description has changed, and guards nothing.
+fn fnv(octets: &[u8]) -> u64 {
+    octets
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,59 @@
+//! What `/metrics` says of the media.
+
+use std::sync::atomic::Ordering;
+
+use node::telemetry::Page;
+
+use super::{Figures, Mediaserver};
+
+impl Mediaserver {
+    /// Writes what happened so far; a second old at the most.
+    pub fn metrics(&self, page: &mut Page) {
+        let figures: Vec<Figures> = self.threads.iter().map(super::Thread::figures).collect();
+        for (thread, figures) in figures.iter().enumerate() {
+            let thread = thread.to_string();
+            of_thread(page, &[("thread", &thread)], figures);
+        }
+        page.gauge(
+            "carillon_media_ports_free",
+            "Media ports that are free.",
+            &[],
+            self.pool.ports_free().into(),
+        );
+        const FULL: &str = "Questions refused because too many waited for a media thread.";
+        page.counter("carillon_media_queue_full_total", FULL, &[], self.overloaded.load(Ordering::Relaxed));
+    }
+}
+
+fn of_thread(page: &mut Page, labels: &[(&str, &str)], figures: &Figures) {
+    let Figures { core, tally, panics } = figures;
+    page.gauge("carillon_media_sessions", "Calls that have media here.", labels, core.sessions as f64);
+    for (name, help, value) in [
+        ("carillon_media_sessions_total", "Calls that have had media here.", core.sessions_begun),
+        ("carillon_media_packets_total", "RTP packets relayed.", core.relayed),
+        ("carillon_media_octets_total", "Octets of RTP relayed, headers included.", core.relayed_octets),
+        ("carillon_media_strays_total", "Packets from elsewhere than the phone's own address.", core.strays),
+        (
+            "carillon_media_unrouted_total",
+            "Packets with nowhere to go: not answered, on hold.",
+            core.unrouted,
+        ),
+        ("carillon_media_orphans_total", "Packets that came after their call had ended.", core.orphans),
+        (
+            "carillon_media_overloaded_total",
+            "Offers refused: sessions_max, or no free port.",
+            core.overloaded,
+        ),
+        (
+            "carillon_media_inactive_total",
+            "Legs that fell silent for as long as inactivity says.",
+            core.inactive,
+        ),
+        ("carillon_media_send_errors_total", "Packets that the kernel did not send.", tally.unsent),
+        ("carillon_media_icmp_errors_total", "Packets that nobody took, by ICMP.", tally.untaken),
+        ("carillon_media_ports_taken_total", "Ports that another program had.", tally.unbound),
+        ("carillon_media_panics_total", "Mistakes of ours that ended one input.", *panics),
+    ] {
+        page.counter(name, help, labels, value);
+    }
+}
