@@ -2,11 +2,13 @@
 //! The programs that feed them live outside the workspace, in `fuzz/`; here each is replayed as a normal test, with
 //! mutated seeds and with the corpus that those programs gathered.
 
+mod dtmf;
 mod packet;
 mod sdp;
 #[cfg(test)]
 mod tests;
 
+pub use dtmf::dtmf;
 pub use packet::packet;
 pub use sdp::sdp;
 
@@ -14,4 +16,4 @@ pub use sdp::sdp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The programs of `fuzz/`, each with the folder of that name below `fuzz/corpus`.
-pub const PROGRAMS: &[Target] = &[("sdp", sdp), ("packet", packet)];
+pub const PROGRAMS: &[Target] = &[("sdp", sdp), ("packet", packet), ("dtmf", dtmf)];

@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod codec;
+pub mod dtmf;
 pub mod error;
 pub mod fuzz;
 pub mod interval;
@@ -12,3 +13,4 @@ pub mod quality;
 pub mod reception;
 pub mod rtcp;
 pub mod sdp;
+pub mod tone;
