@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use node::telemetry::Page;
@@ -85,6 +86,15 @@ impl Rooms {
         let client = Arc::new(client);
         let location = Arc::new(copy.before(Arc::clone(&client) as Arc<dyn Location>));
         let directory = Arc::new(DirectoryClient::new(channel, ClientLimits::default(), runtime));
+        // Phones that come in the moment of the start should not be told 503. A registrar that is away is a state
+        // like any other, though: then the edge goes on, and answers as soon as it is back.
+        let open = async { tokio::join!(client.until_open(true), directory.until_open(true)) };
+        if runtime.block_on(async { tokio::time::timeout(FIRST_ANSWER, open).await }).is_err() {
+            tracing::warn!(
+                registrar = uri,
+                "the registrar does not answer yet; until it does, phones are told 503"
+            );
+        }
         let (near, people) = (Arc::clone(&location), Arc::clone(&directory));
         let metrics = Arc::new(move |page: &mut Page| {
             metrics::of_near_copy(page, &near.counters());
@@ -114,6 +124,9 @@ impl Rooms {
         Ok(address)
     }
 }
+
+/// How long a starting edge waits for its registrar.
+const FIRST_ANSWER: Duration = Duration::from_secs(5);
 
 fn folder(config: &Config, state: &Path) -> PathBuf {
     config.rpc.trust.clone().unwrap_or_else(|| state.join("rpc"))
