@@ -27,8 +27,11 @@ trait World {
     fn send(&mut self, at_ms: u64, who: usize, octets: &[u8]);
 
     /// What a phone gets at that moment. `again`: it has had the very same octets before; `None` when this world
-    /// cannot tell when those come.
+    /// has seen some, but cannot tell which.
     fn receive(&mut self, at_ms: u64, who: usize, again: bool) -> Result<Option<Vec<u8>>, String>;
+
+    /// Stops the services, or lets them go on.
+    fn services(&mut self, at_ms: u64, go: bool);
 
     /// What phones have got and nobody has looked at.
     fn rest(&mut self) -> Vec<String>;
@@ -91,7 +94,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 fn play(ladder: &Ladder, places: &Places, mut world: Box<dyn World>) {
     let words = words(ladder, places);
     let domain = places.exchange.ip().to_string();
-    let make = |(who, at): (&script::Who, &SocketAddr)| Phone::new(&who.name, &who.user, *at, &domain);
+    let make = |(who, at): (&script::Who, &SocketAddr)| Phone::new(who, *at, &domain);
     let mut phones: Vec<Phone> = ladder.phones.iter().zip(&places.phones).map(make).collect();
     for who in (0..phones.len()).filter(|who| ladder.phones[*who].is_registered) {
         for line in script::registration() {
@@ -147,6 +150,8 @@ fn step(
     words: &BTreeMap<String, String>,
 ) -> Result<(), Wrong> {
     match line.direction {
+        Direction::ServicesStop => world.services(line.at_ms, false),
+        Direction::ServicesGo => world.services(line.at_ms, true),
         Direction::Sends => {
             let write = phones[who].write(&line.filled(words));
             let octets = write.map_err(|why| Wrong { came: "it cannot be sent".to_owned(), why })?;

@@ -8,7 +8,7 @@ use sip::build::{self, Extra};
 use sip::dialog::{Dialog, Outgoing, State};
 use sip::message::{Limits, Message, Method, Name, Status};
 
-use super::script::{Line, summary};
+use super::script::{Line, Who, summary};
 use crate::exchange::USERS;
 
 /// One phone.
@@ -16,6 +16,7 @@ pub struct Phone {
     name: String,
     user: String,
     address: SocketAddr,
+    is_stream: bool,
     domain: String,
     /// How many branches, Call-IDs and numbers were used.
     serial: u32,
@@ -37,17 +38,18 @@ struct Asked {
     uri: String,
     call_id: String,
     number: u32,
-    challenge: Option<Vec<Vec<u8>>>,
-    uses: u32,
+    /// The challenge of each realm (RFC 3261 §22.3), by the name of its header, and how often it was answered.
+    challenges: Vec<(Name, Vec<u8>, u32)>,
 }
 
 impl Phone {
     /// A phone of a user at an address, for which the exchange is the domain.
-    pub fn new(name: &str, user: &str, address: SocketAddr, domain: &str) -> Self {
+    pub fn new(who: &Who, address: SocketAddr, domain: &str) -> Self {
         Self {
-            name: name.to_owned(),
-            user: user.to_owned(),
+            name: who.name.clone(),
+            user: who.user.clone(),
             address,
+            is_stream: who.is_stream,
             domain: domain.to_owned(),
             serial: 0,
             asked: Vec::new(),
@@ -61,7 +63,7 @@ impl Phone {
 
     /// Begins without credentials, as a phone that was just switched on does.
     pub fn forget_challenge(&mut self) {
-        self.asked.iter_mut().for_each(|asked| asked.challenge = None);
+        self.asked.iter_mut().for_each(|asked| asked.challenges.clear());
     }
 
     /// The octets that a line asks for.
@@ -72,6 +74,7 @@ impl Phone {
             return earlier.cloned().ok_or_else(|| format!("{} has not sent a {what} before", self.name));
         }
         let octets = match what {
+            _ if line.returned => self.returned(line)?,
             _ if what.parse::<u16>().is_ok() => self.response(line)?,
             "ACK" => self.acknowledge()?,
             "CANCEL" => {
@@ -121,8 +124,11 @@ impl Phone {
         };
         let call_id = String::from_utf8_lossy(response.call_id()).into_owned();
         if let Some(asked) = self.asked.iter_mut().find(|asked| asked.call_id == call_id) {
-            asked.challenge = Some(response.lines(name).map(<[u8]>::to_vec).collect());
-            asked.uses = 0;
+            for value in response.lines(name) {
+                let realm = realm(value);
+                asked.challenges.retain(|(own, known, _)| *own != name || self::realm(known) != realm);
+                asked.challenges.push((name, value.to_vec(), 0));
+            }
         }
     }
 
@@ -157,7 +163,7 @@ impl Phone {
         };
         let earlier = self.asked.iter().position(|asked| asked.method == method && asked.uri == uri);
         // RFC 3261 §10.2: registrations of a phone have one Call-ID.
-        let goes_on = |asked: &Asked| asked.challenge.is_some() || method == "REGISTER";
+        let goes_on = |asked: &Asked| !asked.challenges.is_empty() || method == "REGISTER";
         let mut asked = match earlier.map(|place| self.asked.remove(place)).filter(goes_on) {
             Some(asked) => Asked { number: asked.number + 1, ..asked },
             None => Asked {
@@ -165,11 +171,10 @@ impl Phone {
                 uri: uri.clone(),
                 call_id: format!("{}-{}-{}", self.name, self.serial, self.address),
                 number: self.serial,
-                challenge: None,
-                uses: 0,
+                challenges: Vec::new(),
             },
         };
-        asked.uses += 1;
+        asked.challenges.iter_mut().for_each(|(_, _, uses)| *uses += 1);
         let credentials = self.credentials(&asked, line.header("password"));
         let to =
             if method == "REGISTER" { format!("sip:{}@{}", self.user, self.domain) } else { uri.clone() };
@@ -189,19 +194,23 @@ impl Phone {
         written(|out| write_request(method, &uri, headers, line, out))
     }
 
-    fn credentials(&self, asked: &Asked, password: Option<&str>) -> Option<(&'static str, String)> {
+    /// RFC 3261 §22.3: an answer for each realm that has asked.
+    fn credentials(&self, asked: &Asked, password: Option<&str>) -> Vec<(&'static str, String)> {
         let own = USERS.iter().find(|(name, ..)| *name == self.user).map(|(.., password)| *password);
-        let with = auth::Answer {
-            user: &self.user,
-            password: password.or(own).unwrap_or_default(),
-            method: &asked.method,
-            uri: &asked.uri,
-            body: b"",
-            count: asked.uses,
-            cnonce: "0a4f113b",
+        let answer = |(name, value, uses): &(Name, Vec<u8>, u32)| {
+            let with = auth::Answer {
+                count: *uses,
+                user: &self.user,
+                password: password.or(own).unwrap_or_default(),
+                method: &asked.method,
+                uri: &asked.uri,
+                body: b"",
+                cnonce: "0a4f113b",
+            };
+            let header = if *name == Name::WwwAuthenticate { "Authorization" } else { "Proxy-Authorization" };
+            auth::answer([value.as_slice()], &with).map(|answer| (header, answer))
         };
-        let answer = auth::answer(asked.challenge.as_ref()?.iter().map(Vec::as_slice), &with)?;
-        Some((if asked.method == "REGISTER" { "Authorization" } else { "Proxy-Authorization" }, answer))
+        asked.challenges.iter().filter_map(answer).collect()
     }
 
     fn within_dialog(&mut self, line: &Line) -> Result<Vec<u8>, String> {
@@ -272,13 +281,27 @@ impl Phone {
         Ok(written(|out| build::response(&request, status, &extra, out)))
     }
 
+    /// What it got last, with a Via of its own on top and the Request-URI of the line: as a proxy sends it back.
+    fn returned(&mut self, line: &Line) -> Result<Vec<u8>, String> {
+        let via = self.via();
+        let octets = self.unanswered.last().ok_or_else(|| format!("{} has got no request", self.name))?;
+        let text = String::from_utf8_lossy(octets);
+        let (first, rest) = text.split_once("\r\n").ok_or("it is no message")?;
+        let mut words = first.split(' ');
+        let (method, uri) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let uri = line.header("uri").unwrap_or(uri);
+        Ok(format!("{method} {uri} SIP/2.0\r\nVia: {via}\r\n{rest}").into_bytes())
+    }
+
     fn via(&mut self) -> String {
         self.serial += 1;
-        format!("SIP/2.0/UDP {};rport;branch=z9hG4bK-{}-{}", self.address, self.name, self.serial)
+        let transport = if self.is_stream { "TCP" } else { "UDP" };
+        format!("SIP/2.0/{transport} {};rport;branch=z9hG4bK-{}-{}", self.address, self.name, self.serial)
     }
 
     fn contact(&self) -> String {
-        format!("<sip:{}@{}>", self.user, self.address)
+        let transport = if self.is_stream { ";transport=tcp" } else { "" };
+        format!("<sip:{}@{}{transport}>", self.user, self.address)
     }
 }
 
@@ -302,6 +325,12 @@ fn write_request<'a>(
         request = request.header(name, value.as_bytes());
     }
     request.end(None);
+}
+
+/// The realm of a challenge, as it is written.
+fn realm(challenge: &[u8]) -> String {
+    let text = String::from_utf8_lossy(challenge);
+    text.split("realm=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
 }
 
 fn message(octets: &[u8]) -> Message<'_> {

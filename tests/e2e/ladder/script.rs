@@ -12,6 +12,8 @@ pub struct Ladder {
     pub lines: Vec<Line>,
     /// Why it cannot be run over sockets.
     pub only_simulated: Option<String>,
+    /// What it wants in the configuration beside users and routes.
+    pub config: String,
 }
 
 /// A phone and its user: `bob`, or `bob2` for a second phone of bob.
@@ -20,6 +22,8 @@ pub struct Who {
     pub name: String,
     /// Whose phone it is.
     pub user: String,
+    /// Whether it speaks TCP.
+    pub is_stream: bool,
     /// Whether it has registered when the ladder begins.
     pub is_registered: bool,
 }
@@ -31,6 +35,10 @@ pub enum Direction {
     Sends,
     /// `<`
     Gets,
+    /// `services stop`: who asks registrar or directory hears nothing. Whose line it is means nothing.
+    ServicesStop,
+    /// `services go`: they answer what they were asked, and then at once again.
+    ServicesGo,
 }
 
 /// One line: a message.
@@ -53,6 +61,8 @@ pub struct Line {
     pub target: Option<String>,
     /// The same octets as before.
     pub again: bool,
+    /// The request that it got, sent back as a proxy does.
+    pub returned: bool,
     /// `Name=text`, `Name` and `!Name`: headers to write, or conditions.
     pub headers: Vec<(String, Option<String>)>,
 }
@@ -60,7 +70,8 @@ pub struct Line {
 impl Ladder {
     /// Reads a ladder; an error begins with the line's number.
     pub fn read(text: &str) -> Result<Self, String> {
-        let mut ladder = Self { phones: Vec::new(), lines: Vec::new(), only_simulated: None };
+        let mut ladder =
+            Self { phones: Vec::new(), lines: Vec::new(), only_simulated: None, config: String::new() };
         for (number, line) in text.lines().enumerate() {
             let number = number + 1;
             let line = line.split('#').next().unwrap_or_default().trim();
@@ -69,6 +80,11 @@ impl Ladder {
                 None => {}
                 Some("phones") => ladder.join(&words[1..], true),
                 Some("guests") => ladder.join(&words[1..], false),
+                Some("config") => {
+                    // A value of TOML has blanks and quotes of its own.
+                    ladder.config += line.strip_prefix("config").unwrap_or_default().trim();
+                    ladder.config.push('\n');
+                }
                 Some("simulated") => ladder.only_simulated = Some(words[1..].join(" ")),
                 Some(_) => {
                     let read = ladder.line(number, line, &words).map_err(|why| format!("{number}: {why}"))?;
@@ -76,18 +92,28 @@ impl Ladder {
                 }
             }
         }
+        let stops = ladder.lines.iter().any(|line| line.direction == Direction::ServicesStop);
+        if stops && ladder.only_simulated.is_none() {
+            return Err("1: services stop in the simulated world alone; say `simulated WHY`".to_owned());
+        }
         if ladder.lines.is_empty() { Err("1: nothing happens".to_owned()) } else { Ok(ladder) }
     }
 
     fn join(&mut self, names: &[String], is_registered: bool) {
-        self.phones.extend(names.iter().map(|name| Who {
-            name: name.clone(),
-            user: name.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned(),
-            is_registered,
+        self.phones.extend(names.iter().map(|name| {
+            let (name, is_stream) =
+                name.strip_suffix("/tcp").map_or((name.as_str(), false), |name| (name, true));
+            let user = name.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned();
+            Who { name: name.to_owned(), user, is_stream, is_registered }
         }));
     }
 
     fn line(&self, number: usize, text: &str, words: &[String]) -> Result<Line, String> {
+        if let [at, services, what] = words
+            && services == "services"
+        {
+            return Self::services(number, text, at, what);
+        }
         let [at, who, direction, what, rest @ ..] = words else {
             return Err(format!("write `MS WHO > WHAT` or `MS WHO < WHAT`, not {text:?}"));
         };
@@ -95,7 +121,7 @@ impl Ladder {
         let mut line = Line {
             number,
             text: text.to_owned(),
-            at_ms: at.parse().map_err(|_| format!("{at:?} is no time in ms"))?,
+            at_ms: moment(at)?,
             who: known.ok_or_else(|| format!("{who} is not among the phones or guests"))?,
             direction: match direction.as_str() {
                 ">" => Direction::Sends,
@@ -105,6 +131,7 @@ impl Ladder {
             what: what.clone(),
             target: None,
             again: false,
+            returned: false,
             headers: Vec::new(),
         };
         if self.lines.last().is_some_and(|last| last.at_ms > line.at_ms) {
@@ -117,10 +144,37 @@ impl Ladder {
     }
 }
 
+impl Ladder {
+    fn services(number: usize, text: &str, at: &str, what: &str) -> Result<Line, String> {
+        Ok(Line {
+            number,
+            text: text.to_owned(),
+            at_ms: moment(at)?,
+            who: 0,
+            direction: match what {
+                "stop" => Direction::ServicesStop,
+                "go" => Direction::ServicesGo,
+                other => return Err(format!("services {other}? They stop or go")),
+            },
+            what: String::new(),
+            target: None,
+            again: false,
+            returned: false,
+            headers: Vec::new(),
+        })
+    }
+}
+
+fn moment(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text:?} is no time in ms"))
+}
+
 impl Line {
     fn add(&mut self, word: &str) -> Result<(), String> {
         if word == "again" {
             self.again = true;
+        } else if word == "returned" {
+            self.returned = true;
         } else if let Some((name, value)) = word.split_once('=') {
             self.headers.push((name.to_owned(), Some(value.to_owned())));
         } else if self.direction == Direction::Gets {
@@ -199,12 +253,14 @@ pub fn registration() -> Vec<Line> {
     Ladder::read(text).unwrap_or_else(|why| unreachable!("our own ladder: {why}")).lines
 }
 
-/// Words between blanks; quotes hold a value with blanks together and are left out.
+/// Words between blanks; quotes hold a value with blanks together and are left out, but for `\"`.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut is_quoted = false;
-    for letter in line.chars() {
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
         match letter {
+            '\\' => words.last_mut().expect("there is one").extend(letters.next()),
             '"' => is_quoted = !is_quoted,
             ' ' | '\t' if !is_quoted => words.push(String::new()),
             letter => words.last_mut().expect("there is one").push(letter),

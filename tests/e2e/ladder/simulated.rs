@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use proxy::core::counters::Gauges;
 use proxy::core::effect::Input;
-use sip::transport::Packet;
+use sip::transport::{ConnectionId, Packet};
 use tests::Site;
 
-use super::script::{Ladder, summary};
+use super::script::{Ladder, Who, summary};
 use super::{Places, World};
 use crate::exchange;
 
@@ -20,12 +20,17 @@ pub fn begin(ladder: &Ladder) -> (Places, Box<dyn World>) {
     let host = |number: usize| u8::try_from(number).expect("a ladder has few phones") + 10;
     let phones: Vec<SocketAddr> =
         (0..ladder.phones.len()).map(|number| ([10, 0, 0, host(number)], 5060).into()).collect();
+    let connection = |(number, who): (usize, &Who)| {
+        who.is_stream.then_some(ConnectionId { slot: number as u32, generation: 0 })
+    };
+    let connections = ladder.phones.iter().enumerate().map(connection).collect();
     let start = Instant::now();
-    let site = Site::new(&exchange::config([10, 0, 0, 1].into(), ""), exchange, 0, start);
+    let site = Site::new(&exchange::config([10, 0, 0, 1].into(), &ladder.config), exchange, 0, start);
     let inboxes = phones.iter().map(|_| VecDeque::new()).collect();
     let places = Places { exchange, phones: phones.clone() };
     let names = ladder.phones.iter().map(|who| who.name.clone()).collect();
-    let world = Simulated { site, names, phones, inboxes, start, now: start };
+    let world =
+        Simulated { site, names, phones, connections, inboxes, are_stopped: false, start, now: start };
     (places, Box::new(world))
 }
 
@@ -33,6 +38,9 @@ struct Simulated {
     site: Site,
     names: Vec<String>,
     phones: Vec<SocketAddr>,
+    connections: Vec<Option<ConnectionId>>,
+    /// Services answer nothing.
+    are_stopped: bool,
     /// What each phone has got and not yet looked at, and when.
     inboxes: Vec<VecDeque<(u64, Vec<u8>)>>,
     start: Instant,
@@ -42,7 +50,7 @@ struct Simulated {
 impl World for Simulated {
     fn send(&mut self, at_ms: u64, who: usize, octets: &[u8]) {
         self.advance(at_ms);
-        let flow = self.site.flow(self.phones[who], None);
+        let flow = self.site.flow(self.phones[who], self.connections[who]);
         let packet = Packet { octets, flow, arrived: self.now };
         self.site.edge.handle(self.now, Input::Packet(packet), &mut self.site.services);
         self.settle();
@@ -55,6 +63,12 @@ impl World for Simulated {
             Some((came, octets)) => Err(format!("a {} came at {came} ms", summary(&octets))),
             None => Err("nothing came".to_owned()),
         }
+    }
+
+    fn services(&mut self, at_ms: u64, go: bool) {
+        self.advance(at_ms);
+        self.are_stopped = !go;
+        self.settle();
     }
 
     fn rest(&mut self) -> Vec<String> {
@@ -112,6 +126,9 @@ impl Simulated {
                 }
             }
             self.site.services.wire.clear();
+            if self.are_stopped {
+                return;
+            }
             let Some((ticket, answer)) = self.site.services.answers.pop_front() else { return };
             self.site.edge.handle(self.now, Input::Answered(ticket, answer), &mut self.site.services);
         }
