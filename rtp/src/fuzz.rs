@@ -4,16 +4,24 @@
 
 mod dtmf;
 mod packet;
+mod playout;
 mod sdp;
 #[cfg(test)]
 mod tests;
 
 pub use dtmf::dtmf;
 pub use packet::packet;
+pub use playout::playout;
 pub use sdp::sdp;
 
 /// A target by its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The programs of `fuzz/`, each with the folder of that name below `fuzz/corpus`.
-pub const PROGRAMS: &[Target] = &[("sdp", sdp), ("packet", packet), ("dtmf", dtmf)];
+pub const PROGRAMS: &[Target] = &[("sdp", sdp), ("packet", packet), ("dtmf", dtmf), ("playout", playout)];
+
+/// Some time, from which others are counted.
+#[expect(clippy::disallowed_methods, reason = "a target has no caller that could bring the time")]
+fn start() -> std::time::Instant {
+    std::time::Instant::now()
+}

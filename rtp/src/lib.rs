@@ -3,14 +3,18 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod codec;
+pub mod conceal;
 pub mod dtmf;
 pub mod error;
 pub mod fuzz;
 pub mod interval;
+pub mod jitter;
 pub mod ntp;
 pub mod packet;
+pub mod playout;
 pub mod quality;
 pub mod reception;
+pub mod rewriter;
 pub mod rtcp;
 pub mod sdp;
 pub mod tone;

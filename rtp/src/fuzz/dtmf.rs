@@ -1,7 +1,8 @@
 //! The target for digits.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::start;
 use crate::dtmf::info::Info;
 use crate::dtmf::{Press, Receiver};
 
@@ -24,12 +25,6 @@ pub fn dtmf(octets: &[u8]) {
         follow(press, &mut down);
     }
     assert_eq!(receiver.idle(now + Duration::from_secs(2)), None);
-}
-
-/// Some time, from which others are counted.
-#[expect(clippy::disallowed_methods, reason = "a target has no caller that could bring the time")]
-fn start() -> Instant {
-    Instant::now()
 }
 
 fn follow(press: Press, down: &mut Option<crate::dtmf::Digit>) {
