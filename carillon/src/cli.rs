@@ -49,6 +49,11 @@ pub enum Command {
         after_help = "Example: carillon registrar --config registrar.toml   ([rpc] listen = \"10.0.0.5:5070\")"
     )]
     Registrar,
+    /// The media of calls alone, for proxies to ask.
+    #[command(
+        after_help = "Example: carillon mediaserver --config mediaserver.toml   ([rpc] listen = \"10.0.0.6:5071\")"
+    )]
+    Mediaserver,
     /// Read a configuration, say what is wrong with it, and start nothing.
     #[command(after_help = "Example: carillon check company.toml")]
     Check {

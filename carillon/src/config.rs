@@ -25,6 +25,8 @@ pub struct Config {
     pub log: node::telemetry::Log,
     /// The edge.
     pub proxy: ProxyConfig,
+    /// Where the media of calls is received and sent.
+    pub media: mediaserver::Config,
     /// The way between services, where they are processes of their own.
     pub rpc: crate::services::Rpc,
     /// Timers of the transactions.
@@ -134,6 +136,9 @@ fn check_values(config: &Config, path: &Path, problems: &mut Vec<Problem>) {
     if config.timers.t1.is_zero() || config.timers.t2 < config.timers.t1 {
         wrong("[timers] t1 is above zero, and t2 is not below t1".into());
     }
+    if let Some(what) = config.media.mistake() {
+        wrong(format!("[media] {what}"));
+    }
     for name in &config.proxy.algorithms {
         if sip::auth::Algorithm::parse(name.as_bytes()).is_none_or(|algorithm| algorithm.session) {
             wrong(format!(
@@ -150,7 +155,7 @@ mod tests {
     #[test]
     fn the_examples_are_good() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples");
-        for name in ["company.toml", "dialplan.toml", "registrar.toml", "edge.toml"] {
+        for name in ["company.toml", "dialplan.toml", "registrar.toml", "edge.toml", "mediaserver.toml"] {
             let source = Source::read(&folder.join(name)).expect("it is there");
             let checked = load(&source, &[]).unwrap_or_else(|report| panic!("{report}"));
             assert_eq!(checked.warnings, [], "{name}");

@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod ctl;
+mod media;
 mod metrics;
 mod names;
 mod operator;
@@ -39,6 +40,7 @@ fn obey(cli: &Cli) -> Result<()> {
         None => run::run(Role::Whole, &cli.common, &folder),
         Some(Command::Proxy) => run::run(Role::Proxy, &cli.common, &folder),
         Some(Command::Registrar) => run::run(Role::Registrar, &cli.common, &folder),
+        Some(Command::Mediaserver) => media::run(&cli.common, &folder),
         Some(Command::Check { file }) => {
             let checked = config::load(&Source::read(file)?, &cli.common.listen)?;
             for warning in &checked.warnings {

@@ -57,7 +57,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
     let inside = runtime.enter();
     let socket = ctl::server::bind(folder)?;
     let rooms = match role {
-        Role::Whole | Role::Registrar => Rooms::here(&config, users, folder, runtime.handle())?,
+        Role::Whole | Role::Registrar => Rooms::here(role, &config, users, folder, runtime.handle())?,
         Role::Proxy => Rooms::elsewhere(&config, folder, runtime.handle())?,
     };
     if role == Role::Registrar {
@@ -131,6 +131,7 @@ fn shards(
     let services = Services {
         location: Arc::clone(&rooms.location),
         directory: Arc::clone(&rooms.directory),
+        media: rooms.media.clone(),
         names: Arc::new(SystemNames::new(runtime.handle().clone())),
     };
     // RFC 7616 §3.4.5: one answer counts once, whichever shard meets it.

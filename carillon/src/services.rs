@@ -10,13 +10,13 @@ use node::telemetry::Page;
 use node::{clock, rpc};
 use proto::directory::{DirectoryClient, DirectoryServer};
 use proto::registrar::{RegistrarClient, RegistrarServer};
-use proto::{ClientLimits, Directory, Location, NearCopy, NearLimits, ServerLimits};
+use proto::{ClientLimits, Directory, Location, Media, NearCopy, NearLimits, ServerLimits};
 use registrar::{Added, Registrar, UserDirectory, Users};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
-use crate::metrics;
+use crate::{media, metrics};
 
 /// Which service a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub struct Rpc {
     pub listen: Option<SocketAddr>,
     /// Where `carillon proxy` finds the registrar, `"https://10.0.0.5:5070"`.
     pub registrar: Option<String>,
+    /// Where `carillon proxy` finds the media server, `"https://10.0.0.6:5071"`. Without it, calls whose media must come
+    /// through this exchange are refused.
+    pub mediaserver: Option<String>,
     /// The folder of certificates. Default: `rpc` in the state folder. The registrar makes it at its first start; a
     /// proxy needs a copy of its ca.pem, client.pem and client.key.
     pub trust: Option<PathBuf>,
@@ -48,6 +51,8 @@ pub struct Rooms {
     pub location: Arc<dyn Location>,
     /// Who exists.
     pub directory: Arc<dyn Directory>,
+    /// Who relays media, where somebody does.
+    pub media: Option<Arc<dyn Media>>,
     /// The users of this process's own file; absent where another process has them.
     pub users: Option<Arc<UserDirectory>>,
     /// What `/metrics` says of them.
@@ -55,8 +60,8 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Registrar and directory of this process itself. Bindings expire as long as `runtime` runs.
-    pub fn here(config: &Config, users: Users, state: &Path, runtime: &Handle) -> Result<Self> {
+    /// Registrar and directory of this process itself, and media when it is whole. Bindings expire as long as `runtime` runs.
+    pub fn here(role: Role, config: &Config, users: Users, state: &Path, runtime: &Handle) -> Result<Self> {
         let ([a, b], [c, d], [run, _]) = (clock::seed(), clock::seed(), clock::seed());
         let registrar = Registrar::new(&config.registrar, [a, b, c, d], run);
         let registrar = Arc::new(registrar.map_err(|what| anyhow!("[registrar] {what}"))?);
@@ -69,8 +74,12 @@ impl Rooms {
         directory.replace(users)?;
         let users = Arc::new(directory);
         let counted = Arc::clone(&registrar);
-        let metrics = Arc::new(move |page: &mut Page| metrics::of_registrar(page, &counted.counters()));
-        Ok(Self { location: registrar, directory: users.clone(), users: Some(users), metrics })
+        let (media, of_media) = if role == Role::Whole { media::here(config)? } else { media::nobody() };
+        let metrics = Arc::new(move |page: &mut Page| {
+            metrics::of_registrar(page, &counted.counters());
+            of_media(page);
+        });
+        Ok(Self { location: registrar, directory: users.clone(), media, users: Some(users), metrics })
     }
 
     /// Those of another process, with a bounded copy of what was looked up lately before them.
@@ -86,6 +95,7 @@ impl Rooms {
         let client = Arc::new(client);
         let location = Arc::new(copy.before(Arc::clone(&client) as Arc<dyn Location>));
         let directory = Arc::new(DirectoryClient::new(channel, ClientLimits::default(), runtime));
+        let (media, of_media) = media::elsewhere(config, &trust, runtime)?;
         // Phones that come in the moment of the start should not be told 503. A registrar that is away is a state
         // like any other, though: then the edge goes on, and answers as soon as it is back.
         let open = async { tokio::join!(client.until_open(true), directory.until_open(true)) };
@@ -100,8 +110,9 @@ impl Rooms {
             metrics::of_near_copy(page, &near.counters());
             metrics::of_client(page, "registrar", &client.counters());
             metrics::of_client(page, "directory", &people.counters());
+            of_media(page);
         });
-        Ok(Self { location, directory, users: None, metrics })
+        Ok(Self { location, directory, media, users: None, metrics })
     }
 
     /// Lets other processes ask the rooms of this one.
@@ -128,6 +139,7 @@ impl Rooms {
 /// How long a starting edge waits for its registrar.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
 
-fn folder(config: &Config, state: &Path) -> PathBuf {
+/// Where the certificates of services are.
+pub fn folder(config: &Config, state: &Path) -> PathBuf {
     config.rpc.trust.clone().unwrap_or_else(|| state.join("rpc"))
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use node::{Inbox, Input as NodeInput, clock};
 use proto::{
-    Asked, Directory, Found, Identified, Located, Location, Registered, Reply, ServiceError, Sink, Ticket,
+    Asked, Directory, Found, Identified, Located, Location, Media, Registered, Reply, ServiceError, Sink,
+    Ticket,
 };
 use sip::transport::{NextHop, Outbox};
 
@@ -30,6 +31,8 @@ pub struct Services {
     pub location: Arc<dyn Location>,
     /// Who exists.
     pub directory: Arc<dyn Directory>,
+    /// Who relays the media of conducted calls, where somebody does.
+    pub media: Option<Arc<dyn Media>>,
     /// Where hosts are.
     pub names: Arc<dyn Names>,
 }
