@@ -17,6 +17,8 @@ use toml::Spanned;
 pub struct Config {
     /// Where SIP is spoken.
     pub sip: node::listen::Config,
+    /// How hosts of other domains are found.
+    pub dns: node::dns::Config,
     /// The threads that handle it.
     pub shard: node::shard::Config,
     /// Metrics and health.
@@ -133,6 +135,9 @@ fn check_values(config: &Config, path: &Path, problems: &mut Vec<Problem>) {
     if let Err(what) = config.registrar.terms() {
         wrong(format!("[registrar] {what}"));
     }
+    if let Err(what) = config.dns.check() {
+        wrong(format!("[dns] {what}"));
+    }
     if config.timers.t1.is_zero() || config.timers.t2 < config.timers.t1 {
         wrong("[timers] t1 is above zero, and t2 is not below t1".into());
     }
@@ -155,7 +160,14 @@ mod tests {
     #[test]
     fn the_examples_are_good() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples");
-        for name in ["company.toml", "dialplan.toml", "registrar.toml", "edge.toml", "mediaserver.toml"] {
+        for name in [
+            "company.toml",
+            "dialplan.toml",
+            "domains.toml",
+            "registrar.toml",
+            "edge.toml",
+            "mediaserver.toml",
+        ] {
             let source = Source::read(&folder.join(name)).expect("it is there");
             let checked = load(&source, &[]).unwrap_or_else(|report| panic!("{report}"));
             assert_eq!(checked.warnings, [], "{name}");

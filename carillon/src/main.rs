@@ -6,7 +6,6 @@ mod config;
 mod ctl;
 mod media;
 mod metrics;
-mod names;
 mod operator;
 mod parse;
 mod reload;

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use node::Inbox;
 use node::config::Source;
+use node::dns::Resolver;
 use parking_lot::Mutex;
 use proxy::core::plan::Plan;
 use proxy::{Command, Posted, Settings};
@@ -28,6 +29,8 @@ pub struct Reload {
     pub inboxes: Arc<[Inbox<Posted>]>,
     /// What the shards were made with; the number of the shard is put in for each. Absent without shards.
     pub settings: Option<Mutex<Settings>>,
+    /// What finds hosts. Absent without shards.
+    pub names: Option<Resolver>,
 }
 
 impl Reload {
@@ -55,6 +58,9 @@ impl Reload {
         }
         for warning in &checked.warnings {
             tracing::warn!("{warning}");
+        }
+        if let Some(names) = &self.names {
+            names.configure(&checked.config.dns);
         }
         self.plan.store(Arc::clone(&checked.plan));
         let Some(settings) = &self.settings else { return Ok(()) };

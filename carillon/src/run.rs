@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use node::clock;
 use node::config::Source;
+use node::dns::Resolver;
 use node::shard::Shards;
 use node::telemetry::{Health, Registry};
 use parking_lot::Mutex;
@@ -25,7 +26,6 @@ use crate::cli::Common;
 use crate::config::{self, Checked, Config};
 use crate::ctl;
 use crate::metrics;
-use crate::names::SystemNames;
 use crate::operator::Operator;
 use crate::reload::Reload;
 use crate::services::{Role, Rooms};
@@ -76,6 +76,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
     let inboxes =
         shards.as_ref().map_or_else(|| Vec::new().into(), |(shards, _)| Arc::clone(shards.inboxes()));
     let (shards, settings) = shards.unzip();
+    let (settings, names) = settings.unzip();
     let drain = Arc::new(Notify::new());
     let plan = Arc::new(ArcSwap::new(plan));
     let reload = Arc::new(Reload {
@@ -85,6 +86,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         plan: Arc::clone(&plan),
         inboxes: Arc::clone(&inboxes),
         settings: settings.map(Mutex::new),
+        names: names.clone(),
     });
     let operator = Operator {
         location: rooms.location,
@@ -103,6 +105,9 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         if let Some(shards) = &shards {
             shards.add_metrics(&registry);
         }
+        if let Some(names) = &names {
+            names.add_metrics(&registry);
+        }
         runtime.block_on(node::telemetry::serve(
             address,
             registry,
@@ -120,20 +125,14 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The SIP edge, with the settings that its first shard was made with.
+/// The SIP edge, with the settings that its first shard was made with and what finds hosts for it.
 fn shards(
     config: &Config,
     plan: &Arc<Plan>,
     rooms: &Rooms,
     keys: &Keys,
     runtime: &Runtime,
-) -> Result<(Shards<Posted>, Settings)> {
-    let services = Services {
-        location: Arc::clone(&rooms.location),
-        directory: Arc::clone(&rooms.directory),
-        media: rooms.media.clone(),
-        names: Arc::new(SystemNames::new(runtime.handle().clone())),
-    };
+) -> Result<(Shards<Posted>, (Settings, Resolver))> {
     // RFC 7616 §3.4.5: one answer counts once, whichever shard meets it.
     let uses = Arc::new(std::sync::Mutex::new(Replay::new(NONCES_MAX)));
     let mut kept = None;
@@ -155,10 +154,19 @@ fn shards(
             edge: 0,
             shard: place.shard as u8,
         };
-        kept.get_or_insert_with(|| settings.clone());
+        let (_, names) = kept.get_or_insert_with(|| {
+            let listeners = Arc::clone(&place.listeners);
+            (settings.clone(), Resolver::new(&config.dns, listeners, runtime.handle().clone()))
+        });
+        let services = Services {
+            location: Arc::clone(&rooms.location),
+            directory: Arc::clone(&rooms.directory),
+            media: rooms.media.clone(),
+            names: Arc::new(names.clone()),
+        };
         let more = clock::seed();
         let seed = [place.seed[0], place.seed[1], more[0], more[1]];
-        Service::new(Arc::new(settings), services.clone(), place.inbox().clone(), seed)
+        Service::new(Arc::new(settings), services, place.inbox().clone(), seed)
     })?;
     Ok((shards, kept.context("there is at least one shard")?))
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use node::dns::{Query, Resolver};
 use node::{Inbox, Input as NodeInput, clock};
 use proto::{
     Asked, Directory, Found, Identified, Located, Location, Media, Registered, Reply, ServiceError, Sink,
@@ -15,13 +16,28 @@ use sip::transport::{NextHop, Outbox};
 use crate::core::Edge;
 use crate::core::calls::CallState;
 use crate::core::counters::{Counters, Gauges};
-use crate::core::effect::{Answer, Effect, Input, Out, Resolve};
+use crate::core::effect::{Answer, Effect, Input, Out, Tried};
 use crate::core::settings::Settings;
 
 /// Finds hosts (RFC 3263). It never waits: what is not known yet comes to the reply.
 pub trait Names: Send + Sync + 'static {
     /// The next hops of a host, in the order in which they are to be tried.
-    fn resolve(&self, ask: &Resolve<'_>, reply: Reply<Vec<NextHop>>) -> Asked<Vec<NextHop>>;
+    fn resolve(&self, query: &Query<'_>, reply: Reply<Vec<NextHop>>) -> Asked<Vec<NextHop>>;
+    /// Takes note of what became of one of them.
+    fn tried(&self, hop: &NextHop, how: Tried);
+}
+
+impl Names for Resolver {
+    fn resolve(&self, query: &Query<'_>, reply: Reply<Vec<NextHop>>) -> Asked<Vec<NextHop>> {
+        self.resolve(query, reply)
+    }
+
+    fn tried(&self, hop: &NextHop, how: Tried) {
+        match how {
+            Tried::Answered => self.answered(hop.transport(), hop.remote()),
+            Tried::Died(retry_after) => self.died(hop.transport(), hop.remote(), retry_after),
+        }
+    }
 }
 
 /// What the edge asks.
@@ -189,6 +205,10 @@ impl Out for Outputs<'_> {
             }
         };
         answered.extend(now.map(|answer| (ticket, answer)));
+    }
+
+    fn tried(&mut self, hop: &NextHop, how: Tried) {
+        self.desk.services.names.tried(hop, how);
     }
 }
 

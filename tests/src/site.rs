@@ -13,7 +13,7 @@ use proto::{
 };
 use proxy::config::plan::{DialConfig, RouteConfig};
 use proxy::core::Edge;
-use proxy::core::effect::{Answer, Effect, Out};
+use proxy::core::effect::{Answer, Effect, Out, Tried};
 use proxy::core::plan::Plan;
 use proxy::core::token::Keys;
 use proxy::{ProxyConfig, Settings};
@@ -147,6 +147,9 @@ impl Out for Services {
         };
         self.answers.push_back((ticket, answer));
     }
+
+    /// Each host has one address: there is none to try before it.
+    fn tried(&mut self, _: &NextHop, _: Tried) {}
 }
 
 /// The answer of a service that has it at once.

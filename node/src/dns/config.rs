@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::config::Duration;
 
 /// Options of name resolution: `[dns]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Name servers: `"10.0.0.53"`, or with a port, `"10.0.0.53:5353"`. Default: those of the system
@@ -79,7 +79,7 @@ impl Config {
 }
 
 /// A static SRV record: `[[dns.srv]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StaticSrv {
     /// `_sip._udp.example.org`.
@@ -97,7 +97,7 @@ pub struct StaticSrv {
 }
 
 /// A static NAPTR record: `[[dns.naptr]]`. Its flag is `s`: an SRV record follows.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StaticNaptr {
     /// The domain.

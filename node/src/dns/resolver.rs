@@ -45,15 +45,15 @@ struct Shared {
 
 /// What a configuration says.
 struct World {
+    config: Config,
     zone: Zone,
     servers: NameServers,
-    dead_time: Duration,
 }
 
 impl World {
     fn new(config: &Config, io: &Handle) -> Self {
         let _inside = io.enter();
-        Self { zone: Zone::of(config), servers: NameServers::new(config), dead_time: *config.dead_time }
+        Self { config: config.clone(), zone: Zone::of(config), servers: NameServers::new(config) }
     }
 }
 
@@ -72,8 +72,11 @@ impl Resolver {
         }))
     }
 
-    /// Another configuration from now on, but for `lookups_max`. What was found before is forgotten.
+    /// Another configuration from now on, but for `lookups_max`. What was found by the one before is forgotten.
     pub fn configure(&self, config: &Config) {
+        if self.0.world.load().config == *config {
+            return;
+        }
         self.0.world.store(Arc::new(World::new(config, &self.0.io)));
         self.0.cache.lock().clear(config.cache_max, *config.stale_max);
     }
@@ -103,7 +106,7 @@ impl Resolver {
 
     /// Tells that a target did not answer, was refused, or said 503; `retry_after` is what that said.
     pub fn died(&self, transport: Transport, remote: SocketAddr, retry_after: Option<Duration>) {
-        let time = dead::time(self.0.world.load().dead_time, retry_after);
+        let time = dead::time(*self.0.world.load().config.dead_time, retry_after);
         self.0.counters.died.add_shared(1);
         if !time.is_zero() {
             self.0.dead.lock().add(transport, remote, clock::now() + time);

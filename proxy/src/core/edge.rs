@@ -175,7 +175,7 @@ impl Edge {
             Event::Request { key } => self.on_request(turn, packet, &message, key),
             Event::Ack { invite } => self.on_ack(turn, packet, &message, invite),
             Event::Cancel { key, invite } => self.on_cancel(turn, packet, &message, key, invite),
-            Event::Response { user, status, .. } => self.on_response(turn, user, status, &message),
+            Event::Response { user, transaction, .. } => self.on_response(turn, user, transaction, &message),
             // RFC 6026 §7.3: what matches nothing is dropped, since forwarding it would serve attackers.
             Event::Stray => self.means.counters.stray_responses += 1,
             Event::Absorbed => {}
@@ -267,10 +267,16 @@ impl Edge {
         }
     }
 
-    fn on_response(&mut self, turn: &mut Turn<'_>, user: User, status: Status, message: &Message<'_>) {
+    fn on_response(
+        &mut self,
+        turn: &mut Turn<'_>,
+        user: User,
+        transaction: TransactionId,
+        message: &Message<'_>,
+    ) {
         match user {
             User::Branch(slot, place) => self.with_context(turn, slot, |context, means, turn| {
-                context.on_response(means, turn, usize::from(place), status, message);
+                context.on_response(means, turn, usize::from(place), transaction, message);
             }),
             User::Answered(server) => response::repeat_success(&mut self.means, turn, server, message),
             // The answer to a CANCEL of ours says nothing (RFC 3261 §9.1).
@@ -344,9 +350,9 @@ impl Edge {
 
     fn on_event(&mut self, turn: &mut Turn<'_>, event: Event<User>) {
         match event {
-            Event::Failed { user: User::Branch(slot, place), failure, .. } => {
+            Event::Failed { user: User::Branch(slot, place), failure, transaction } => {
                 self.with_context(turn, slot, |context, means, turn| {
-                    context.on_failure(means, turn, usize::from(place), failure);
+                    context.on_failure(means, turn, usize::from(place), transaction, failure);
                 });
             }
             // RFC 3261 §16.9: a response that cannot be delivered is dropped, and nothing is cancelled for it.

@@ -1,11 +1,12 @@
 //! What the core asks of the world and what the world tells it. A page each; together with the messages these are
 //! the whole border of the proxy's decisions.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use node::dns::Query;
 use proto::{Find, Found, Identified, Identify, Locate, Located, Register, Registered, ServiceError, Ticket};
 use sip::transaction::TransactionId;
-use sip::transport::{ConnectionId, NextHop, Outbox, Packet, Transport};
+use sip::transport::{ConnectionId, NextHop, Outbox, Packet};
 
 /// What happens to the core.
 #[derive(Debug)]
@@ -54,20 +55,16 @@ pub enum Effect<'a> {
     /// Where a user's phones are.
     Locate(Locate<'a>),
     /// Where a host is (RFC 3263).
-    Resolve(Resolve<'a>),
+    Resolve(Query<'a>),
 }
 
-/// A host to be found (RFC 3263 §4).
+/// What became of a next hop that a name led to (RFC 3263 §4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resolve<'a> {
-    /// The name; never an address.
-    pub host: &'a str,
-    /// The port of the URI.
-    pub port: Option<u16>,
-    /// The transport parameter of the URI.
-    pub transport: Option<Transport>,
-    /// True for a `sips:` URI.
-    pub secure: bool,
+pub enum Tried {
+    /// It answered.
+    Answered,
+    /// It did not answer, could not be reached, or asked to be left alone for so long.
+    Died(Option<Duration>),
 }
 
 /// Where the core's outputs go.
@@ -76,6 +73,8 @@ pub trait Out {
     fn wire(&mut self) -> &mut Outbox;
     /// Starts a question. Its answer comes as an [`Input`], later in this turn or in another, never inside this call.
     fn ask(&mut self, ticket: Ticket, effect: Effect<'_>);
+    /// Tells what became of a next hop that an answer to [`Effect::Resolve`] held.
+    fn tried(&mut self, hop: &NextHop, how: Tried);
 }
 
 /// One input's time and outputs.

@@ -1,6 +1,7 @@
 //! Branches (RFC 3261 §16.6): equal preference at the same time, lower preference after, each within the breadth
 //! that RFC 5393 §5.3 leaves us, and for each its hops one after the other.
 
+use node::dns::Query;
 use proto::ServiceError;
 use sip::message::Message;
 use sip::transaction::Full;
@@ -9,12 +10,12 @@ use sip::uri::{Host, SipUri, Uri};
 use smallvec::SmallVec;
 
 use super::best::Answer;
-use super::effect::{Effect, Resolve, Turn};
+use super::effect::{Effect, Tried, Turn};
 use super::forward::Copy;
 use super::means::{Means, User, Waiter};
 use super::record_route::{RecordRoutes, Side};
 use super::request::{self, Request};
-use super::response_context::{Branch, BranchState, Kind, ResponseContext};
+use super::response_context::{Branch, BranchState, Hop, Kind, ResponseContext};
 use super::targets;
 use super::token::{Bound, End};
 
@@ -84,7 +85,9 @@ impl ResponseContext {
             Ok(hops) => {
                 let branch = &mut self.branches[place];
                 branch.failed = Some((502, "Unresolvable Destination"));
-                branch.hops = hops.into_iter().rev().collect();
+                let flexible = branch.flexible;
+                let hop = |to| Hop { to, flexible, by_name: true };
+                branch.hops = hops.into_iter().rev().map(hop).collect();
             }
             Err(error) => {
                 means.counters.service_errors += 1;
@@ -103,22 +106,29 @@ impl ResponseContext {
             return;
         };
         match asked {
-            Address::Known { transport, hop, flexible } => {
-                let branch = &mut self.branches[place];
-                branch.flexible = flexible && transport == Transport::Udp;
-                branch.hops.push(hop);
+            Address::Known { hop, flexible } => {
+                let flexible = flexible && self.may_choose_transport(place);
+                self.branches[place].hops.push(Hop { to: hop, flexible, by_name: false });
                 self.try_next_hop(means, turn, place);
             }
             Address::Name { host, port, transport, secure } => {
-                let question = Resolve { host: &host, port, transport, secure };
+                let question = Query { host: &host, port, transport, secure };
                 let who = Waiter::Address(self.id, place as u16);
-                self.branches[place].flexible = transport.is_none() && !secure;
+                self.branches[place].flexible =
+                    transport.is_none() && !secure && self.may_choose_transport(place);
                 match means.ask(turn, who, Effect::Resolve(question)) {
                     Ok(ticket) => self.branches[place].asked = Some(ticket),
                     Err(_) => self.fail_branch(place, 503, "Too Many Questions"),
                 }
             }
         }
+    }
+
+    /// A phone is reached as it registered: it need not listen for connections, and trying one would cost it the
+    /// time of a call.
+    fn may_choose_transport(&self, place: usize) -> bool {
+        let target = &self.branches[place].target;
+        target.user.is_none() || !target.route.is_empty()
     }
 
     fn address_of(&self, means: &Means, place: usize) -> Option<Address> {
@@ -136,41 +146,39 @@ impl ResponseContext {
     }
 
     /// RFC 3261 §16.6 steps 1 to 11: writes the copy and sends it.
-    fn send(
-        &mut self,
-        means: &mut Means,
-        turn: &mut Turn<'_>,
-        place: usize,
-        hop: NextHop,
-    ) -> Result<(), Full> {
+    fn send(&mut self, means: &mut Means, turn: &mut Turn<'_>, place: usize, hop: Hop) -> Result<(), Full> {
         let mut octets = std::mem::take(&mut means.scratch);
         octets.clear();
-        let mut hop = hop;
-        let written = self.write_copy(means, place, &hop, &mut octets);
+        let Hop { mut to, flexible, mut by_name } = hop;
+        let written = self.write_copy(means, place, &to, &mut octets);
         let large = octets.len() > means.settings.config.datagram_bytes_max;
-        if written && large && self.branches[place].flexible && hop.transport() == Transport::Udp {
+        if written
+            && large
+            && flexible
+            && to.transport() == Transport::Udp
+            && means.settings.listeners.pick(Transport::Tcp, to.remote().ip()).is_some()
+        {
             // RFC 3261 §18.1.1: a large request goes by a transport with congestion control; where that fails,
             // the datagram is tried after all.
-            let stream = over(Transport::Tcp, &hop);
-            if means.settings.listeners.pick(Transport::Tcp, hop.remote().ip()).is_some() {
-                self.branches[place].hops.push(hop);
-                hop = stream;
-                octets.clear();
-                self.branches[place].flexible = false;
-                self.write_copy(means, place, &hop, &mut octets);
-            }
+            let stream = over(Transport::Tcp, &to);
+            self.branches[place].hops.push(Hop { to, flexible: false, by_name });
+            (to, by_name) = (stream, false);
+            octets.clear();
+            self.write_copy(means, place, &to, &mut octets);
         }
         let user = User::Branch(self.id, place as u16);
         let sent = if !written {
             self.fail_branch(place, 500, "No Listener For This Transport");
             Ok(())
         } else if self.kind == Kind::Ack {
-            turn.wire().send_octets(hop, None, &octets);
+            turn.wire().send_octets(to, None, &octets);
             self.branches[place].state = BranchState::Completed;
             Ok(())
         } else {
-            means.endpoint.request(turn.now, user, hop, &octets, turn.wire()).map(|transaction| {
+            let trying = by_name.then(|| to.clone());
+            means.endpoint.request(turn.now, user, to, &octets, turn.wire()).map(|transaction| {
                 let branch = &mut self.branches[place];
+                branch.trying = trying;
                 branch.transaction = Some(transaction);
                 branch.state = BranchState::Calling;
                 // §16.6 step 11: timer C for INVITE alone.
@@ -180,6 +188,13 @@ impl ResponseContext {
         };
         means.scratch = octets;
         sent
+    }
+
+    /// The hop that a branch tries has answered or died; either is told once.
+    pub fn tell_tried(&mut self, turn: &mut Turn<'_>, place: usize, how: Tried) {
+        if let Some(hop) = self.branches[place].trying.take() {
+            turn.out.tried(&hop, how);
+        }
     }
 
     fn write_copy(&self, means: &mut Means, place: usize, hop: &NextHop, out: &mut Vec<u8>) -> bool {
@@ -268,7 +283,7 @@ impl ResponseContext {
 
 /// Where a URI leads.
 enum Address {
-    Known { transport: Transport, hop: NextHop, flexible: bool },
+    Known { hop: NextHop, flexible: bool },
     Name { host: String, port: Option<u16>, transport: Option<Transport>, secure: bool },
 }
 
@@ -285,11 +300,7 @@ impl Address {
             Host::V4(_) | Host::V6(_) => {
                 let transport = said.unwrap_or(Transport::Udp);
                 let ip = host.ip().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-                Self::Known {
-                    transport,
-                    hop: targets::to_address(transport, ip, uri.port),
-                    flexible: said.is_none(),
-                }
+                Self::Known { hop: targets::to_address(transport, ip, uri.port), flexible: said.is_none() }
             }
         }
     }

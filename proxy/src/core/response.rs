@@ -1,16 +1,19 @@
 //! Responses of the branches (RFC 3261 §16.7), by its steps, and what stands for one: a timeout, a transport that
 //! could not deliver (§16.9).
 
+use std::time::Duration;
+
 use sip::edit::Edit;
+use sip::header::RetryAfter;
 use sip::message::{Message, Name, Status};
-use sip::transaction::Failure;
+use sip::transaction::{Failure, TransactionId};
 use smallvec::SmallVec;
 
 use super::answer;
 use super::best::{Answer, Challenge, Verdict};
-use super::effect::Turn;
+use super::effect::{Tried, Turn};
 use super::means::{Means, User};
-use super::response_context::{BranchState, Kind, ResponseContext};
+use super::response_context::{Branch, BranchState, Kind, ResponseContext};
 
 impl ResponseContext {
     /// A branch has answered.
@@ -19,10 +22,19 @@ impl ResponseContext {
         means: &mut Means,
         turn: &mut Turn<'_>,
         place: usize,
-        status: Status,
+        transaction: TransactionId,
         message: &Message<'_>,
     ) {
-        let Some(branch) = self.branches.get_mut(place) else { return };
+        // What an earlier hop of the branch still says is nobody's.
+        let mine = |branch: &&mut Branch| branch.transaction == Some(transaction);
+        let Some(status) = message.status() else { return };
+        let Some(branch) = self.branches.get_mut(place).filter(mine) else { return };
+        let told = if status.code() == 503 { retry_after(message) } else { None };
+        let how = told.map_or(Tried::Answered, |seconds| Tried::Died(Some(seconds)));
+        if branch.trying.is_some() {
+            self.tell_tried(turn, place, how);
+        }
+        let branch = &mut self.branches[place];
         if status.is_provisional() {
             return self.on_provisional(means, turn, place, status, message);
         }
@@ -98,6 +110,7 @@ impl ResponseContext {
         if matches!(status.code(), 430 | 503) && branch.has_another_hop() {
             branch.failed = Some(if status.code() == 430 { FLOW_FAILED } else { SERVER_ERROR });
             branch.state = BranchState::Resolving;
+            branch.transaction = None;
             return self.try_next_hop(means, turn, place);
         }
         // §16.7 step 4: a redirection may become targets of our own.
@@ -115,11 +128,27 @@ impl ResponseContext {
     }
 
     /// Nobody answered a branch, or it could not be sent.
-    pub fn on_failure(&mut self, means: &mut Means, turn: &mut Turn<'_>, place: usize, failure: Failure) {
-        let Some(branch) = self.branches.get_mut(place).filter(|branch| branch.is_pending()) else { return };
+    pub fn on_failure(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        place: usize,
+        transaction: TransactionId,
+        failure: Failure,
+    ) {
+        // An earlier hop may fail once more, when its 503 cannot be acknowledged.
+        let mine = |branch: &&mut Branch| branch.is_pending() && branch.transaction == Some(transaction);
+        let Some(branch) = self.branches.get_mut(place).filter(mine) else { return };
         branch.transaction = None;
         branch.timer_c = None;
         let flow_is_gone = failure == Failure::Transport && branch.target.flow.is_some();
+        // RFC 3263 §4.3: who has said anything is not left for another by a timeout: it may be at work.
+        if failure == Failure::Timeout && self.branches[place].state == BranchState::Proceeding {
+            self.fail_branch(place, 408, "Request Timeout");
+            return self.advance(means, turn);
+        }
+        self.tell_tried(turn, place, Tried::Died(None));
+        let branch = &self.branches[place];
         if flow_is_gone
             && !branch.abandoned
             && let Some(user) = self.moved_user()
@@ -252,6 +281,13 @@ fn challenges(status: Status, message: &Message<'_>) -> SmallVec<[Challenge; 1]>
     let of =
         |name, by_proxy| message.lines(name).map(move |value| Challenge { by_proxy, value: value.into() });
     of(Name::WwwAuthenticate, false).chain(of(Name::ProxyAuthenticate, true)).collect()
+}
+
+/// How long the sender of a 503 wants to be left alone (RFC 3261 §21.5.4); without it only this request goes on.
+fn retry_after(message: &Message<'_>) -> Option<Duration> {
+    let value = message.first(Name::RetryAfter)?;
+    let read = RetryAfter::parse(value).ok()?;
+    Some(Duration::from_secs(read.seconds.into()))
 }
 
 const FLOW_FAILED: (u16, &str) = (480, "Temporarily Unavailable");

@@ -125,10 +125,12 @@ pub(crate) struct Branch {
     /// Where it goes.
     pub target: Target,
     /// Hops that were not tried yet, the next one last.
-    pub hops: SmallVec<[NextHop; 1]>,
+    pub hops: SmallVec<[Hop; 1]>,
+    /// The hop that is being tried, when a name led to it and nothing came from it yet.
+    pub trying: Option<NextHop>,
     /// True when the URI has been resolved.
     pub resolved: bool,
-    /// True when the transport is our choice, so that a large request may go by TCP (RFC 3261 §18.1.1).
+    /// True when the transport of what its name leads to is our choice.
     pub flexible: bool,
     /// Its client transaction, once it was sent.
     pub transaction: Option<TransactionId>,
@@ -144,6 +146,24 @@ pub(crate) struct Branch {
     pub failed: Option<(u16, &'static str)>,
     /// Its question for an address.
     pub asked: Option<Ticket>,
+}
+
+/// One way to the target of a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hop {
+    /// Where it leads.
+    pub to: NextHop,
+    /// True when the transport is our choice, so that a large request may go by TCP (RFC 3261 §18.1.1).
+    pub flexible: bool,
+    /// True when a name led to it: what becomes of it is worth remembering.
+    pub by_name: bool,
+}
+
+impl Hop {
+    /// The flow of a registration, which is as it is.
+    pub fn flow(flow: Flow) -> Self {
+        Self { to: NextHop::Flow(flow), flexible: false, by_name: false }
+    }
 }
 
 /// How far a branch is.
@@ -162,11 +182,12 @@ pub(crate) enum BranchState {
 impl Branch {
     /// A branch that was not sent yet.
     pub fn new(target: Target) -> Self {
-        let hops = target.flow.into_iter().map(NextHop::Flow).collect();
+        let hops = target.flow.into_iter().map(Hop::flow).collect();
         Self {
             resolved: !target.by_uri,
             target,
             hops,
+            trying: None,
             flexible: false,
             transaction: None,
             state: BranchState::Resolving,
@@ -187,7 +208,7 @@ impl Branch {
     pub fn take_spare(&mut self) -> bool {
         let Some(mut spare) = self.target.spare.pop() else { return false };
         spare.spare = std::mem::take(&mut self.target.spare);
-        self.hops = spare.flow.into_iter().map(NextHop::Flow).collect();
+        self.hops = spare.flow.into_iter().map(Hop::flow).collect();
         self.resolved = !spare.by_uri;
         self.target = spare;
         true

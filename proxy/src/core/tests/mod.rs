@@ -5,6 +5,7 @@ mod admission;
 mod calls;
 mod cancel;
 mod dialogs;
+mod failover;
 mod forking;
 mod phone;
 mod plan;

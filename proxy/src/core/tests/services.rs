@@ -9,7 +9,7 @@ use proto::{
 use sip::auth::Ha1Set;
 use sip::transport::{NextHop, Outbox, Transport};
 
-use crate::core::effect::{Answer, Effect, Out};
+use crate::core::effect::{Answer, Effect, Out, Tried};
 
 /// When a service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Services {
     pub hosts: BTreeMap<String, Vec<NextHop>>,
     pub answers: VecDeque<(Ticket, Answer)>,
     pub asked: Vec<String>,
+    /// What became of next hops.
+    pub tried: Vec<String>,
     pub wire: Outbox,
 }
 
@@ -65,6 +67,7 @@ impl Services {
             hosts: BTreeMap::new(),
             answers: VecDeque::new(),
             asked: Vec::new(),
+            tried: Vec::new(),
             wire: Outbox::default(),
         }
     }
@@ -173,6 +176,15 @@ impl Out for Services {
     fn ask(&mut self, ticket: Ticket, effect: Effect<'_>) {
         let answer = self.answer(&effect);
         self.answers.push_back((ticket, answer));
+    }
+
+    fn tried(&mut self, hop: &NextHop, how: Tried) {
+        let how = match how {
+            Tried::Answered => "answered".to_owned(),
+            Tried::Died(None) => "died".to_owned(),
+            Tried::Died(Some(time)) => format!("died for {} s", time.as_secs()),
+        };
+        self.tried.push(format!("{} {how}", hop.remote()));
     }
 }
 

@@ -38,6 +38,8 @@ pub struct World {
     invites: Vec<String>,
     /// INVITEs of the edge that were refused, and those that were acknowledged, by branch.
     refused: BTreeMap<String, bool>,
+    /// Where the next datagram comes back as an ICMP error.
+    unreachable: Option<SocketAddr>,
     /// Statuses that a test expects more than one of.
     pub several_finals: bool,
 }
@@ -76,6 +78,7 @@ impl World {
             finals: BTreeMap::new(),
             invites: Vec::new(),
             refused: BTreeMap::new(),
+            unreachable: None,
             several_finals: false,
         };
         world.phone("alice", "alice", Transport::Udp, "10.0.0.1:5060");
@@ -311,7 +314,15 @@ impl World {
         }
     }
 
+    /// Lets the next datagram to an address come back as an ICMP error.
+    pub fn fail_next_to(&mut self, address: &str) {
+        self.unreachable = Some(address.parse().expect("an address"));
+    }
+
     fn deliver(&mut self, to: &NextHop, octets: &[u8]) -> bool {
+        if self.unreachable.take_if(|address| *address == to.remote()).is_some() {
+            return false;
+        }
         let reached = |phone: &Phone| match to {
             NextHop::Flow(Flow { connection: Some(connection), .. }) => phone.connection == Some(*connection),
             to => to.remote() == phone.address && to.transport() == phone.transport,
