@@ -135,7 +135,8 @@ impl<'s, 'a> Edit<'s, 'a> {
     /// Writes the copy behind what stands in `out`.
     pub fn write(mut self, out: &mut Vec<u8>) {
         let octets = self.sdp.octets;
-        self.splices.sort_by_key(|(span, _)| span.start);
+        // A line that comes in stands before one that goes.
+        self.splices.sort_by_key(|(span, _)| (span.start, span.end));
         let mut copied = 0;
         for (span, text) in &self.splices {
             // A line that is taken away is not changed too.
@@ -173,8 +174,14 @@ impl<'s, 'a> Edit<'s, 'a> {
         let first = self.sdp.lines[0];
         let ending = if first.end - first.value_end == 1 { "\n" } else { "\r\n" };
         let has_end = self.sdp.octets[line.value_end..line.end].contains(&b'\n');
-        let text = if has_end { format!("{text}{ending}") } else { format!("{ending}{text}") };
-        let at = if has_end { line.end } else { line.value_end };
+        let (at, text) = if has_end {
+            (line.end, format!("{text}{ending}"))
+        } else if line.letter == b'a' {
+            // The last line has no end, and may be taken away itself.
+            (line.start, format!("{text}{ending}"))
+        } else {
+            (line.value_end, format!("{ending}{text}"))
+        };
         self.splices.push((at..at, text));
     }
 }

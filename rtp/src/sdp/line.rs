@@ -32,7 +32,7 @@ pub(super) fn index(octets: &[u8], limits: &Limits) -> Result<Vec<Line>, ParseEr
     let mut start = 0;
     while start < end_of_text {
         let feed = octets[start..].iter().position(|octet| *octet == b'\n');
-        let end = feed.map_or(octets.len(), |feed| start + feed + 1);
+        let end = feed.map_or(end_of_text, |feed| start + feed + 1);
         let mut value_end = feed.map_or(end_of_text, |feed| start + feed);
         if value_end > start && octets[value_end - 1] == b'\r' {
             value_end -= 1;

@@ -245,6 +245,27 @@ fn a_relay_whose_rtcp_is_elsewhere_says_so() {
     );
 }
 
+/// Found by fuzzing: what comes in where a line goes, and behind a last line that goes and has no end.
+#[test]
+fn lines_come_in_where_others_go() {
+    let origin = "v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\n";
+    let place = Some(Place::pair("203.0.113.5:30000".parse().expect("a place")));
+    let apart = place.map(|place| Place { rtcp: "203.0.113.5:40000".parse().expect("a place"), ..place });
+    let table = [
+        (place, "m=audio 4 RTP/AVP 0\r\na=candidate:1\r\n", "\r\nc=IN IP4 203.0.113.5\r\n"),
+        (
+            apart,
+            "m=audio 4 RTP/AVP 0\r\na=candidate:1",
+            "\r\nc=IN IP4 203.0.113.5\r\na=rtcp:40000 IN IP4 203.0.113.5\r\n",
+        ),
+        (apart, "m=audio 4 RTP/AVP 0", "\r\nc=IN IP4 203.0.113.5\r\na=rtcp:40000 IN IP4 203.0.113.5"),
+    ];
+    for (place, stream, wanted) in table {
+        let text = edited(&format!("{origin}{stream}"), |edit| edit.through(&[place]));
+        assert_eq!(text, format!("{origin}m=audio 30000 RTP/AVP 0{wanted}"));
+    }
+}
+
 #[test]
 fn edits_change_their_line_alone() {
     let held = edited(PHONE, |edit| edit.direction(Level::Media(0), Direction::SendOnly));
@@ -258,5 +279,6 @@ fn edits_change_their_line_alone() {
     assert_eq!(text, PHONE.replace("o=- 20518 1 ", "o=- 20518 2 "));
     assert!(next.is_same_session(&parsed(PHONE).origin()));
     let last = edited(SEMINAR.trim_end(), |edit| edit.set(Level::Media(2), "ptime", 30));
-    assert_eq!(last, format!("{SEMINAR}a=ptime:30"));
+    let wanted = SEMINAR.replace("a=rtpmap:99", "a=ptime:30\r\na=rtpmap:99");
+    assert_eq!(last, wanted.trim_end(), "before the line that has no end");
 }
