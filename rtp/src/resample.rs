@@ -23,7 +23,7 @@ impl Resampler {
         let (up, down) = ((to / shared) as usize, (from / shared) as usize);
         // What the lower of both rates can hold passes; longer rows make up for a lower cut.
         let scale = f64::from(to.min(from)) / f64::from(from);
-        let length = ((f64::from(LENGTH) / scale).ceil() as usize).next_multiple_of(2);
+        let length = ((f64::from(LENGTH) / scale).ceil() as usize).next_multiple_of(LANES);
         let mut taps = Vec::with_capacity(up * length);
         for phase in 0..up {
             let row: Vec<f64> = (0..length)
@@ -61,13 +61,23 @@ impl Resampler {
             }
             let row = &self.taps[self.phase * self.length..(self.phase + 1) * self.length];
             let window = &self.history[first + 1..=first + self.length];
-            let sum: f32 = row.iter().zip(window).map(|(tap, sample)| tap * sample).sum();
             // Saturates at the ends of the range.
-            out.push(sum.round() as i16);
+            out.push(product(row, window).round() as i16);
             self.phase += self.down;
         }
         self.phase += (first - last) * self.up;
     }
+}
+
+/// The sum of the products, in lanes that the processor can take at once.
+fn product(row: &[f32], window: &[f32]) -> f32 {
+    let mut lanes = [0.0; LANES];
+    for (taps, samples) in row.as_chunks::<LANES>().0.iter().zip(window.as_chunks::<LANES>().0) {
+        for ((lane, tap), sample) in lanes.iter_mut().zip(taps).zip(samples) {
+            *lane += tap * sample;
+        }
+    }
+    lanes.iter().sum()
 }
 
 fn sinc(at: f64) -> f64 {
@@ -88,6 +98,8 @@ fn divisor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { divisor(b, a % b) }
 }
 
+/// Rows are of so many taps, or twice, or three times.
+const LANES: usize = 8;
 /// Taps of a phase, when nothing is cut.
 const LENGTH: u32 = 48;
 /// The part of the band that passes whole: the rest is where the filter falls.
