@@ -97,7 +97,9 @@ fn level(samples: &mut [f32]) {
     let rms = (spoken.iter().sum::<f32>() / spoken.len().max(1) as f32).sqrt();
     let peak = samples.iter().fold(0.0, |peak: f32, sample| peak.max(sample.abs()));
     let gain = (0.1 * FULL / rms.max(1.0)).min(0.89 * FULL / peak.max(1.0));
-    samples.iter_mut().for_each(|sample| *sample *= gain);
+    for sample in samples.iter_mut() {
+        *sample *= gain;
+    }
 }
 
 /// A RIFF file of 16-bit samples at 16 kHz, one channel.
@@ -112,7 +114,9 @@ fn wav(samples: &[i16]) -> Vec<u8> {
     }
     file.extend_from_slice(b"\x02\0\x10\0data");
     file.extend_from_slice(&octets.to_le_bytes());
-    samples.iter().for_each(|sample| file.extend_from_slice(&sample.to_le_bytes()));
+    for sample in samples {
+        file.extend_from_slice(&sample.to_le_bytes());
+    }
     file
 }
 
