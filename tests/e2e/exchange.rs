@@ -1,7 +1,7 @@
 //! A running exchange: the binary that people run, as one process or as edge and registrar apart, with its log. It
 //! goes when the value does.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
@@ -87,11 +87,24 @@ impl Exchange {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// The same, with what is typed when it asks.
+    pub fn ctl_typing(&self, words: &[&str], typed: &str) -> String {
+        let file = write(&self.folder, "typed", typed);
+        let typed = fs::File::open(file).expect("our own file");
+        let output = self.ctl_command(words).stdin(typed).output().expect("the binary runs");
+        assert!(output.status.success(), "ctl {words:?}: {}", said(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// The same, which may be refused.
     pub fn try_ctl(&self, words: &[&str]) -> Output {
+        self.ctl_command(words).stdin(Stdio::null()).output().expect("the binary runs")
+    }
+
+    fn ctl_command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.arg("ctl").args(words).arg("--state").arg(self.folder.join("state"));
-        command.stdin(Stdio::null()).output().expect("the binary runs")
+        command
     }
 
     /// Runs a program to its end, demands that it succeeds, and returns what it said.
@@ -101,6 +114,24 @@ impl Exchange {
         let succeeded = output.status.success();
         assert!(succeeded, "{command:?}:\n{}\nthe exchange logged:\n{}", said(&output), self.log());
         said(&output)
+    }
+
+    /// Ends the edge at once, as a power cut does, and starts it again with what it had kept.
+    pub fn crash_and_restart(&mut self) {
+        self.edge.kill();
+        self.edge = self.edge.again(&self.ground, &self.folder);
+    }
+
+    /// The same for the registrar.
+    pub fn crash_and_restart_registrar(&mut self) {
+        let registrar = self.registrar.as_mut().expect("the registrar is a process of its own");
+        registrar.kill();
+        *registrar = registrar.again(&self.ground, &self.folder);
+    }
+
+    /// Waits until the edge has ended by itself, and demands that it ended well.
+    pub fn ends(mut self) {
+        self.edge.has_ended();
     }
 
     /// Sends the edge a signal, such as `HUP`.
@@ -132,6 +163,8 @@ impl Drop for Exchange {
 /// One process and its log.
 struct Process {
     child: Child,
+    state: String,
+    arguments: Vec<OsString>,
     log: Receiver<String>,
     seen: Vec<String>,
 }
@@ -147,9 +180,16 @@ impl Process {
         let lines = BufReader::new(child.stderr.take().expect("it was piped")).lines();
         let (to, log) = channel();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| to.send(line)));
-        let mut process = Self { child, log, seen: Vec::new() };
+        let arguments = arguments.iter().map(|argument| OsString::from(*argument)).collect();
+        let mut process = Self { child, state: state.to_owned(), arguments, log, seen: Vec::new() };
         process.wait_for("ready");
         process
+    }
+
+    /// Another one with the same files.
+    fn again(&self, ground: &Ground, folder: &Path) -> Self {
+        let arguments: Vec<&OsStr> = self.arguments.iter().map(OsString::as_os_str).collect();
+        Self::start(ground, folder, &self.state, &arguments)
     }
 
     fn wait_for(&mut self, words: &str) -> String {
@@ -185,6 +225,10 @@ impl Process {
 
     fn end(&mut self) {
         self.signal("TERM");
+        self.has_ended();
+    }
+
+    fn has_ended(&mut self) {
         self.wait_for("ended");
         let status = self.child.wait().expect("it is our child");
         let log = self.log();

@@ -13,6 +13,7 @@ macro_rules! tests {
     };
 }
 
+mod crash;
 mod exchange;
 mod ground;
 mod ladder;
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
     if !arguments.list {
         ground::sweep();
     }
-    let tests = [ladder::tests(), phones::tests(), sipp::tests(), tools::tests()];
+    let tests = [crash::tests(), ladder::tests(), phones::tests(), sipp::tests(), tools::tests()];
     let trials = tests.into_iter().flatten().map(Test::into_trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
