@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use node::Inbox;
@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use proxy::core::plan::Plan;
 use proxy::{Command, Posted, Settings};
 use registrar::{UserDirectory, UserError};
+use tokio::sync::oneshot;
 
 use crate::config::{self, Checked};
 
@@ -74,12 +75,31 @@ impl Reload {
         Ok(())
     }
 
-    /// From now on new calls are refused with 503; requests of established dialogs pass.
-    pub fn refuse_new_calls(&self) {
+    /// From now on new calls are refused with 503; requests of established dialogs pass. It returns when every shard
+    /// has heard of it, or after a second.
+    pub async fn refuse_new_calls(&self) {
         let Some(settings) = &self.settings else { return };
-        let mut settings = settings.lock();
-        settings.config.new_calls_percent = 0;
-        configure(&self.inboxes, &settings);
+        {
+            let mut settings = settings.lock();
+            settings.config.new_calls_percent = 0;
+            configure(&self.inboxes, &settings);
+        }
+        let heard = self.inboxes.iter().filter_map(|inbox| {
+            let (to, heard) = oneshot::channel();
+            // What a shard is asked after it was told comes after it.
+            let answer = Box::new(move |_| {
+                let _ = to.send(());
+            });
+            inbox.post(Posted::Command(Command::Snapshot(answer))).is_ok().then_some(heard)
+        });
+        let heard: Vec<_> = heard.collect();
+        let all = async {
+            for shard in heard {
+                // A shard that has ended takes no calls either.
+                let _ = shard.await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
     }
 
     /// When the file was changed last.

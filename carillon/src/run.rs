@@ -205,9 +205,9 @@ async fn until_the_end(
             }
         }
     }
-    tracing::info!("draining: no new calls are taken; a second Ctrl-C ends at once");
     health.not_ready("drain", "no new calls are taken");
-    reload.refuse_new_calls();
+    reload.refuse_new_calls().await;
+    tracing::info!("draining: no new calls are taken; a second Ctrl-C ends at once");
     let quiet = async {
         let mut looks = tokio::time::interval(Duration::from_millis(200));
         if let Some(shards) = shards {

@@ -60,7 +60,8 @@ fn a_registrar_that_was_killed_is_found_again() {
     bob.register("bob");
     let (caller, _) = call(&alice, &bob);
     alice.send(&caller.request(&alice, "BYE"));
-    bob.receive("BYE ");
+    bob.send(&answer(&bob.receive("BYE "), "200 OK", ""));
+    alice.receive("SIP/2.0 200");
     exchange.end();
 }
 
