@@ -30,8 +30,8 @@ pub fn nobody() -> Room {
 }
 
 /// In this process.
-pub fn here(config: &Config) -> Result<Room> {
-    let media = Arc::new(start(config)?);
+pub fn here(config: &Config, folder: &Path) -> Result<Room> {
+    let media = Arc::new(start(config, folder)?);
     let counted = Arc::clone(&media);
     Ok((Some(media), Arc::new(move |page: &mut Page| counted.metrics(page))))
 }
@@ -59,7 +59,7 @@ pub fn run(common: &Common, folder: &Path) -> Result<()> {
         .enable_all()
         .build()?;
     let _inside = runtime.enter();
-    let media = Arc::new(start(&config)?);
+    let media = Arc::new(start(&config, folder)?);
     let address = config.rpc.listen.context(
         "carillon mediaserver needs an address to be asked at; write [rpc] listen = \"0.0.0.0:5071\"",
     )?;
@@ -116,8 +116,9 @@ async fn until_the_end(media: &Mediaserver, health: &Health) -> Result<()> {
     Ok(())
 }
 
-fn start(config: &Config) -> Result<Mediaserver> {
+fn start(config: &Config, folder: &Path) -> Result<Mediaserver> {
     let mut media = config.media.clone();
+    media.sounds.get_or_insert_with(|| folder.join("sounds"));
     if media.addresses.is_empty() {
         media.addresses = advertised(config);
     }

@@ -74,7 +74,8 @@ impl Rooms {
         directory.replace(users)?;
         let users = Arc::new(directory);
         let counted = Arc::clone(&registrar);
-        let (media, of_media) = if role == Role::Whole { media::here(config)? } else { media::nobody() };
+        let (media, of_media) =
+            if role == Role::Whole { media::here(config, state)? } else { media::nobody() };
         let metrics = Arc::new(move |page: &mut Page| {
             metrics::of_registrar(page, &counted.counters());
             of_media(page);

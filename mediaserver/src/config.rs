@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use node::config::{Duration, Network};
@@ -30,6 +31,9 @@ pub struct Config {
     pub queue_max: usize,
     /// After so long without a packet of a phone that should send, its call is told. Default 60 s.
     pub inactivity: Duration,
+    /// The folder of the sounds that are played: WAV of any rate, or raw µ-law and A-law of 8000 Hz. Default: `sounds` in
+    /// the state folder.
+    pub sounds: Option<PathBuf>,
     /// How packets are marked (RFC 2474), 0 to 63. Default 46, expedited forwarding. Networks that do not know it treat
     /// voice as anything else.
     pub dscp: u8,
@@ -45,6 +49,7 @@ impl Default for Config {
             sessions_max: terms.sessions_max,
             queue_max: 4096,
             inactivity: terms.inactivity.into(),
+            sounds: None,
             dscp: 46,
         }
     }

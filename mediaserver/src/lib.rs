@@ -8,6 +8,7 @@
 pub mod config;
 pub mod core;
 pub mod service;
+pub mod sound;
 
 pub use config::Config;
 pub use service::Mediaserver;

@@ -9,20 +9,23 @@ mod thread;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use node::clock;
 use parking_lot::Mutex;
 use proto::media::{
     Answer, Attend, Bridge, Collect, Described, Load, Media, MediaEvent, MediaSink, Offer, Play, Record,
-    Release, Released, Stop,
+    Release, Released, Sound, Stop, Theirs,
 };
 use proto::{Asked, Reply, ServiceError};
 
 use crate::config::Config;
-use crate::core::{Counters, Sessions};
+use crate::core::{Counters, Piece, Playing, Sessions};
+use crate::sound::{Shelf, SoundError};
 use machine::Machine;
 use ports::Pool;
 use thread::Thread;
@@ -39,6 +42,8 @@ pub struct Mediaserver {
     queue_max: usize,
     overloaded: AtomicU64,
     is_draining: AtomicBool,
+    shelf: Arc<Mutex<Shelf>>,
+    reader: SyncSender<Reading>,
 }
 
 /// Who hears of events, where somebody does.
@@ -91,6 +96,8 @@ impl Mediaserver {
             queue_max: config.queue_max,
             overloaded: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
+            shelf: Arc::new(Mutex::new(Shelf::new(config.sounds.as_deref().unwrap_or(Path::new("sounds"))))),
+            reader: reader()?,
         })
     }
 
@@ -107,6 +114,17 @@ impl Mediaserver {
         self.threads.iter().map(|thread| thread.figures().core.sessions).sum()
     }
 
+    /// The thread of a call, while there is room in its queue.
+    fn thread(&self, call: &str) -> Option<&Thread> {
+        let at = self.hasher.hash_one(call) % self.threads.len().max(1) as u64;
+        self.threads.get(at as usize).filter(|thread| thread.has_room(self.queue_max))
+    }
+
+    fn full(&self) -> ServiceError {
+        self.overloaded.fetch_add(1, Ordering::Relaxed);
+        ServiceError::Overloaded { retry_after: Duration::from_secs(1) }
+    }
+
     /// Asks the thread of a call.
     fn ask<T: Send + 'static>(
         &self,
@@ -114,12 +132,7 @@ impl Mediaserver {
         reply: Reply<T>,
         question: impl FnOnce(&mut Sessions, Instant, &mut Machine) -> Result<T, ServiceError> + Send + 'static,
     ) -> Asked<T> {
-        let at = self.hasher.hash_one(call) % self.threads.len().max(1) as u64;
-        let Some(thread) = self.threads.get(at as usize) else { return reply.now(Err(ServiceError::Gone)) };
-        if !thread.has_room(self.queue_max) {
-            self.overloaded.fetch_add(1, Ordering::Relaxed);
-            return reply.now(Err(ServiceError::Overloaded { retry_after: Duration::from_secs(1) }));
-        }
+        let Some(thread) = self.thread(call) else { return reply.now(Err(self.full())) };
         thread.ask(move |sessions, now, machine| reply.send(question(sessions, now, machine)));
         Asked::Later
     }
@@ -143,8 +156,28 @@ impl Media for Mediaserver {
         })
     }
 
-    fn attend(&self, _: &Attend<'_>, reply: Reply<Described>) -> Asked<Described> {
-        reply.now(Err(relays_only()))
+    fn attend(&self, ask: &Attend<'_>, reply: Reply<Described>) -> Asked<Described> {
+        /// The same, with octets of its own.
+        enum Said {
+            Offer(Vec<u8>),
+            Nothing,
+            Answer(Vec<u8>),
+        }
+        let call = ask.call.to_owned();
+        let Attend { leg, address, .. } = *ask;
+        let said = match ask.theirs {
+            Theirs::Offer(sdp) => Said::Offer(sdp.to_vec()),
+            Theirs::Nothing => Said::Nothing,
+            Theirs::Answer(sdp) => Said::Answer(sdp.to_vec()),
+        };
+        self.ask(ask.call, reply, move |sessions, now, out| {
+            let theirs = match &said {
+                Said::Offer(sdp) => Theirs::Offer(sdp),
+                Said::Nothing => Theirs::Nothing,
+                Said::Answer(sdp) => Theirs::Answer(sdp),
+            };
+            sessions.attend(now, &Attend { call: &call, leg, theirs, address }, out)
+        })
     }
 
     fn bridge(&self, ask: &Bridge<'_>, reply: Reply<()>) -> Asked<()> {
@@ -155,20 +188,60 @@ impl Media for Mediaserver {
         })
     }
 
-    fn play(&self, _: &Play<'_>, reply: Reply<()>) -> Asked<()> {
-        reply.now(Err(relays_only()))
+    fn play(&self, ask: &Play<'_>, reply: Reply<()>) -> Asked<()> {
+        let call = ask.call.to_owned();
+        let Play { leg, id, repeat, stop_on_digit, .. } = *ask;
+        if ask.sounds.len() > SOUNDS_MAX {
+            return reply.now(Err(ServiceError::Refused(format!("more than {SOUNDS_MAX} sounds at once"))));
+        }
+        let sounds: Vec<Wanted> = ask.sounds.iter().map(Wanted::of).collect();
+        let needs_files = sounds.iter().any(|sound| matches!(sound, Wanted::File(_)));
+        let shelf = Arc::clone(&self.shelf);
+        let begin = move |pieces: Vec<Piece>, sessions: &mut Sessions, now: Instant, out: &mut Machine| {
+            let playing = Playing { id, pieces, repeat, stop_on_digit };
+            sessions.play(now, (&call, leg), playing, out)
+        };
+        if !needs_files {
+            return self.ask(ask.call, reply, move |sessions, now, out| {
+                begin(pieces(sounds, &mut shelf.lock()).map_err(refused)?, sessions, now, out)
+            });
+        }
+        let Some(thread) = self.thread(ask.call) else { return reply.now(Err(self.full())) };
+        let thread = thread.line();
+        // Files are read where nobody's voice waits for the disk.
+        let read = move || match pieces(sounds, &mut shelf.lock()) {
+            Ok(pieces) => thread.ask(move |sessions, now, out| reply.send(begin(pieces, sessions, now, out))),
+            Err(why) => reply.send(Err(refused(why))),
+        };
+        if let Err(TrySendError::Full(read) | TrySendError::Disconnected(read)) =
+            self.reader.try_send(Box::new(read))
+        {
+            // Dropping it would say that the question was lost; it was not even begun.
+            self.overloaded.fetch_add(1, Ordering::Relaxed);
+            drop(read);
+        }
+        Asked::Later
     }
 
     fn record(&self, _: &Record<'_>, reply: Reply<()>) -> Asked<()> {
-        reply.now(Err(relays_only()))
+        reply.now(Err(ServiceError::Refused("this media server does not record yet".to_owned())))
     }
 
-    fn collect(&self, _: &Collect<'_>, reply: Reply<()>) -> Asked<()> {
-        reply.now(Err(relays_only()))
+    fn collect(&self, ask: &Collect<'_>, reply: Reply<()>) -> Asked<()> {
+        let (call, ends) = (ask.call.to_owned(), ask.end_digits.to_owned());
+        let Collect { leg, id, digits_max, first, between, .. } = *ask;
+        self.ask(ask.call, reply, move |sessions, now, out| {
+            let ask = Collect { call: &call, leg, id, digits_max, first, between, end_digits: &ends };
+            sessions.collect(now, &ask, out)
+        })
     }
 
-    fn stop(&self, _: &Stop<'_>, reply: Reply<()>) -> Asked<()> {
-        reply.now(Ok(()))
+    fn stop(&self, ask: &Stop<'_>, reply: Reply<()>) -> Asked<()> {
+        let call = ask.call.to_owned();
+        let Stop { leg, id, .. } = *ask;
+        self.ask(ask.call, reply, move |sessions, now, out| {
+            sessions.stop(now, &Stop { call: &call, leg, id }, out)
+        })
     }
 
     fn release(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released> {
@@ -193,6 +266,47 @@ impl Media for Mediaserver {
     }
 }
 
-fn relays_only() -> ServiceError {
-    ServiceError::Refused("this media server relays only".to_owned())
+/// A sound that is wanted, as the asker named it.
+enum Wanted {
+    File(String),
+    Ready(Piece),
 }
+
+impl Wanted {
+    fn of(sound: &Sound<'_>) -> Wanted {
+        match *sound {
+            Sound::File(name) => Wanted::File(name.to_owned()),
+            Sound::Tone(tone) => Wanted::Ready(Piece::Tone(tone)),
+            Sound::Silence(duration) => Wanted::Ready(Piece::Silence(duration)),
+        }
+    }
+}
+
+/// The sounds themselves.
+fn pieces(sounds: Vec<Wanted>, shelf: &mut Shelf) -> Result<Vec<Piece>, SoundError> {
+    let piece = |sound| match sound {
+        Wanted::File(name) => Ok(Piece::Clip(shelf.sound(&name)?)),
+        Wanted::Ready(piece) => Ok(piece),
+    };
+    sounds.into_iter().map(piece).collect()
+}
+
+fn refused(why: SoundError) -> ServiceError {
+    ServiceError::Refused(why.to_string())
+}
+
+/// Reads sound files for all threads, one after the other.
+fn reader() -> io::Result<SyncSender<Reading>> {
+    let (sender, readings) = sync_channel::<Reading>(READINGS_MAX);
+    let read = move || readings.into_iter().for_each(|reading| reading());
+    std::thread::Builder::new().name("media-files".to_owned()).spawn(read)?;
+    Ok(sender)
+}
+
+/// A file that somebody waits for.
+type Reading = Box<dyn FnOnce() + Send>;
+
+/// Sounds of one question.
+const SOUNDS_MAX: usize = 256;
+/// Questions that may wait for files.
+const READINGS_MAX: usize = 1024;

@@ -17,7 +17,7 @@ impl Session {
         sdp: &Sdp<'_>,
     ) -> Result<Described, ServiceError> {
         let said = Said::all(sdp);
-        let family = said.iter().find_map(|said| said.rtp).map(|rtp| Family::of(rtp.ip()));
+        let family = Said::family(&said);
         let (from, from_is_new) = self.find_or_make(ask.from, ask.from_address, place)?;
         let (to, to_is_new) = match self.find_or_make(ask.to, ask.to_address, place) {
             Ok(found) => found,

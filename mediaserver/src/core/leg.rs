@@ -1,14 +1,19 @@
 //! A leg: its ports, what it has said of itself, and its streams.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use proto::ServiceError;
 use proto::media::{Leg, LegStatistics};
-use rtp::sdp::{self, Direction, Edit, Origin, Sdp};
+use rtp::codec::Codec;
+use rtp::dtmf::Receiver;
+use rtp::rewriter::Rewriter;
+use rtp::sdp::offer_answer::{Author, Negotiation};
+use rtp::sdp::{self, Direction, Edit, Sdp};
 
 use super::latch::Latch;
 use super::received::Received;
+use super::voice::Voice;
 use super::{Family, Pair, Place, Use, overloaded};
 
 /// One end of a session.
@@ -29,9 +34,10 @@ pub(super) struct LegState {
     /// Told that it is inactive, and not heard since.
     pub is_silent: bool,
     session_id: u64,
-    version: u64,
-    /// Of the description that was sent to it last.
-    sent_hash: u64,
+    author: Option<Author>,
+    /// Our own offer to it, which has no answer yet.
+    pub asked: Option<Box<Negotiation>>,
+    pub voice: Option<Box<Voice>>,
 }
 
 /// One stream of a leg.
@@ -47,8 +53,10 @@ pub(super) struct Stream {
     pub sent_octets: u64,
     pub strays: u64,
     pub round_trip_us: Option<u32>,
-    /// The timestamp of the digit that was told last (RFC 4733: all packets of an event have one).
-    pub last_digit: Option<(u32, u32)>,
+    /// The digits that it dials as events, of one source.
+    pub digits: Option<(u32, Box<Receiver>)>,
+    /// The numbers of what goes out, once there is more than one source of it.
+    pub rewriter: Option<Box<Rewriter>>,
 }
 
 /// What a leg has said of one stream.
@@ -61,6 +69,8 @@ pub(super) struct Said {
     pub direction: Direction,
     /// Of the first payload type.
     pub clock_hz: u32,
+    /// The first codec that we can play, with its payload type.
+    pub codec: Option<(Codec, u8)>,
     /// The payload type of telephone-event.
     pub events: Option<u8>,
     pub is_muxed: bool,
@@ -74,6 +84,11 @@ impl Said {
         sdp.media().map(Said::of).collect()
     }
 
+    /// Which protocol its addresses speak.
+    pub fn family(said: &[Said]) -> Option<Family> {
+        said.iter().find_map(|said| said.rtp).map(|rtp| Family::of(rtp.ip()))
+    }
+
     fn of(media: sdp::Media<'_, '_>) -> Said {
         let address = |place: Option<(sdp::Address<'_>, u16)>| {
             let (address, port) = place?;
@@ -81,14 +96,18 @@ impl Said {
             Some(SocketAddr::new(ip, port))
         };
         let is_event = |name: &str| name.eq_ignore_ascii_case("telephone-event");
+        let is_ours = |codec: &Codec| matches!(codec, Codec::Pcma | Codec::Pcmu);
+        let plays = |map: sdp::RtpMap<'_>| Some((Codec::of(&map).filter(is_ours)?, map.payload_type));
+        let is_secure = media.proto().is_secure();
         Said {
+            codec: media.codecs().find_map(plays).filter(|_| !is_secure),
             rtp: address(media.destination()),
             rtcp: address(media.rtcp_destination()),
             direction: media.direction(),
             clock_hz: media.codecs().next().map_or(8000, |codec| codec.rate),
             events: media.codecs().find(|codec| is_event(codec.encoding)).map(|codec| codec.payload_type),
             is_muxed: media.has_rtcp_mux(),
-            is_secure: media.proto().is_secure(),
+            is_secure,
         }
     }
 }
@@ -106,8 +125,9 @@ impl LegState {
             heard_at: now,
             is_silent: false,
             session_id,
-            version: 0,
-            sent_hash: 0,
+            author: None,
+            asked: None,
+            voice: None,
         }
     }
 
@@ -155,33 +175,29 @@ impl LegState {
     pub fn write(&mut self, sdp: &Sdp<'_>) -> Vec<u8> {
         let place = |stream: &Stream| Some(sdp::edit::Place::pair(stream.ports.shown));
         let places: Vec<Option<sdp::edit::Place>> = self.streams.iter().map(place).collect();
-        let address = self.streams.first().map(|stream| stream.ports.shown.ip());
-        let id = self.session_id.to_string();
-        let write = |version: u64, out: &mut Vec<u8>| {
-            let version = version.to_string();
-            let own = sdp.origin();
-            let origin = Origin {
-                user: "-",
-                session_id: &id,
-                version: &version,
-                address: address.map_or(own.address, sdp::Address::Ip),
-            };
-            // Streams on one port would all come to the first of our ports.
-            let edit =
-                Edit::new(sdp).through(&places).origin(&origin).remove(sdp::Level::Session, &["group"]);
-            let extra = places.len()..sdp.media().len();
-            extra.fold(edit, |edit, index| edit.port(index, 0)).write(out);
-        };
+        // Streams on one port would all come to the first of our ports.
+        let edit = Edit::new(sdp).through(&places).remove(sdp::Level::Session, &["group"]);
+        let extra = places.len()..sdp.media().len();
         let mut out = Vec::with_capacity(sdp.octets().len() + 128);
-        write(0, &mut out);
-        let hash = fnv(&out);
-        if hash != self.sent_hash {
-            self.sent_hash = hash;
-            self.version += 1;
-        }
-        out.clear();
-        write(self.version, &mut out);
-        out
+        extra.fold(edit, |edit, index| edit.port(index, 0)).write(&mut out);
+        self.sign(&out)
+    }
+
+    /// A description with this leg's own `o=` line.
+    pub fn sign(&mut self, sdp: &[u8]) -> Vec<u8> {
+        let address =
+            self.streams.first().map_or(Ipv4Addr::UNSPECIFIED.into(), |stream| stream.ports.shown.ip());
+        self.author.get_or_insert_with(|| Author::new(self.session_id, address)).sign(sdp)
+    }
+
+    /// What it can be played in, with its payload type.
+    pub fn codec(&self) -> Option<(Codec, u8)> {
+        self.streams.iter().find_map(|stream| stream.said.codec)
+    }
+
+    /// What the chances of its numbers are drawn from.
+    pub fn seed(&self) -> u64 {
+        self.session_id ^ u64::from(self.index) << 48
     }
 
     /// Which protocol its ports speak.
@@ -237,7 +253,8 @@ impl Stream {
             sent_octets: 0,
             strays: 0,
             round_trip_us: None,
-            last_digit: None,
+            digits: None,
+            rewriter: None,
         }
     }
 
@@ -260,11 +277,4 @@ impl Stream {
         });
         Some((self.ports.rtcp, to?))
     }
-}
-
-/// FNV-1a: tells whether a description has changed, and guards nothing.
-fn fnv(octets: &[u8]) -> u64 {
-    octets
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,6 +1,7 @@
 //! The sessions of one thread: tables of calls and ports, and no I/O. Time is an argument; ports, packets and events go
 //! through [`Out`].
 
+mod attend;
 mod describe;
 mod latch;
 mod leg;
@@ -9,15 +10,21 @@ mod relay;
 mod session;
 #[cfg(test)]
 mod tests;
+mod voice;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use proto::ServiceError;
-use proto::media::{Answer, Bridge, Described, LegStatistics, MediaEvent, Offer, Release, Released};
+use proto::media::{
+    Answer, Attend, Bridge, Collect, Described, Leg, LegStatistics, MediaEvent, Offer, Release, Released,
+    Stop,
+};
 use rtp::sdp::{self, Sdp};
 use session::Session;
+pub use voice::{Piece, Playing};
+use voice::{Scratch, TICK};
 
 /// One of our ports, by its place in the tables of its thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -152,6 +159,10 @@ pub struct Sessions {
     /// The session ids of SDP are drawn from here.
     seed: u64,
     is_draining: bool,
+    /// Legs at which something goes on.
+    active: Vec<(u32, u16)>,
+    tick_at: Option<Instant>,
+    scratch: Scratch,
 }
 
 impl Sessions {
@@ -166,6 +177,9 @@ impl Sessions {
             counters: Counters::default(),
             seed,
             is_draining: false,
+            active: Vec::new(),
+            tick_at: None,
+            scratch: Scratch::default(),
         }
     }
 
@@ -202,6 +216,75 @@ impl Sessions {
         self.enter(now, slot, out, |session, place| session.answer(place, ask, &sdp))
     }
 
+    /// We are the other end; see [`proto::Media::attend`].
+    pub fn attend(
+        &mut self,
+        now: Instant,
+        ask: &Attend<'_>,
+        out: &mut dyn Out,
+    ) -> Result<Described, ServiceError> {
+        self.with(now, ask.call, out, |session, place| session.attend(place, ask))
+    }
+
+    /// Plays; see [`proto::Media::play`].
+    pub fn play(
+        &mut self,
+        now: Instant,
+        (call, leg): (&str, Leg),
+        playing: Playing,
+        out: &mut dyn Out,
+    ) -> Result<(), ServiceError> {
+        let slot = self.slot(call)?;
+        let leg = self.enter(now, slot, out, |session, place| session.play(place, leg, playing))?;
+        self.activate(now, (slot, leg));
+        Ok(())
+    }
+
+    /// Collects digits; see [`proto::Media::collect`].
+    pub fn collect(
+        &mut self,
+        now: Instant,
+        ask: &Collect<'_>,
+        out: &mut dyn Out,
+    ) -> Result<(), ServiceError> {
+        let slot = self.slot(ask.call)?;
+        let leg = self.enter(now, slot, out, |session, place| session.collect(place, ask))?;
+        self.activate(now, (slot, leg));
+        Ok(())
+    }
+
+    /// Ends what was begun; see [`proto::Media::stop`].
+    pub fn stop(&mut self, now: Instant, ask: &Stop<'_>, out: &mut dyn Out) -> Result<(), ServiceError> {
+        let Ok(slot) = self.slot(ask.call) else { return Ok(()) };
+        self.enter(now, slot, out, |session, place| session.stop(place, ask))
+    }
+
+    /// When [`Sessions::tick`] is wanted.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.tick_at
+    }
+
+    /// Plays and waits for digits, 20 ms further.
+    pub fn tick(&mut self, now: Instant, out: &mut dyn Out) {
+        let Some(due) = self.tick_at.filter(|due| *due <= now) else { return };
+        let Sessions { active, slots, scratch, .. } = self;
+        active.retain(|(slot, leg)| {
+            let session = slots.get_mut(*slot as usize).and_then(Option::as_mut);
+            session.is_some_and(|session| session.tick(now, *leg, scratch, out))
+        });
+        // Who is late by much does not hurry after it.
+        let next = due + TICK;
+        let next = if next + TICK * 5 < now { now + TICK } else { next };
+        self.tick_at = (!self.active.is_empty()).then_some(next);
+    }
+
+    fn activate(&mut self, now: Instant, leg: (u32, u16)) {
+        if !self.active.contains(&leg) {
+            self.active.push(leg);
+        }
+        self.tick_at.get_or_insert(now);
+    }
+
     /// Joins or parts; see [`proto::Media::bridge`].
     pub fn bridge(&mut self, now: Instant, ask: &Bridge<'_>, out: &mut dyn Out) -> Result<(), ServiceError> {
         let slot = self.slot(ask.call)?;
@@ -231,7 +314,10 @@ impl Sessions {
         let used = self.uses.of(port);
         let session = used.and_then(|used| self.slots.get_mut(used.session as usize)?.as_mut());
         match (used, session) {
-            (Some(used), Some(session)) => session.packet(now, used, from, octets, &mut self.counters, out),
+            (Some(used), Some(session)) => {
+                let mut tools = Tools { counters: &mut self.counters, scratch: &mut self.scratch, out };
+                session.packet(now, used, from, octets, &mut tools);
+            }
             _ => self.counters.orphans += 1,
         }
     }
@@ -331,6 +417,13 @@ struct Place<'a> {
     slot: u32,
     terms: &'a Terms,
     uses: &'a mut Uses,
+    out: &'a mut dyn Out,
+}
+
+/// What the way of a packet needs beside its session.
+struct Tools<'a> {
+    counters: &'a mut Counters,
+    scratch: &'a mut Scratch,
     out: &'a mut dyn Out,
 }
 

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use proto::media::{DigitForm, MediaEvent};
-use rtp::packet::{Arrival, Header, HeaderMut, Packet};
+use rtp::dtmf::{Press, Receiver};
+use rtp::packet::{Arrival, HEADER_BYTES, Header, HeaderMut, Packet};
 
 use super::latch::Mark;
+use super::leg::{Said, Stream};
 use super::session::Session;
-use super::{Counters, Out, Use};
+use super::voice::HEARD;
+use super::{Tools, Use};
 
 impl Session {
     /// Takes a packet that came to one of this session's ports.
@@ -18,115 +21,94 @@ impl Session {
         used: Use,
         from: SocketAddr,
         octets: &mut [u8],
-        counters: &mut Counters,
-        out: &mut dyn Out,
+        tools: &mut Tools<'_>,
     ) {
         match Arrival::of(octets) {
-            Arrival::Rtcp => self.rtcp(used, from, octets, counters, out),
+            Arrival::Rtcp => self.rtcp(used, from, octets, tools),
             Arrival::Rtp if !used.is_rtcp => match HeaderMut::of(octets).map(|header| header.header()) {
-                Some(header) => self.rtp(now, used, from, &header, octets, counters, out),
-                None => self.other(now, used, from, octets, counters, out),
+                Some(header) => self.rtp(now, used, (from, &header), octets, tools),
+                None => self.other(now, used, from, octets, tools),
             },
-            _ => self.other(now, used, from, octets, counters, out),
+            _ => self.other(now, used, from, octets, tools),
         }
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "what a packet is; a struct of them would be made for each packet"
-    )]
     fn rtp(
         &mut self,
         now: Instant,
         used: Use,
-        from: SocketAddr,
-        header: &Header,
+        (from, header): (SocketAddr, &Header),
         octets: &mut [u8],
-        counters: &mut Counters,
-        out: &mut dyn Out,
+        tools: &mut Tools<'_>,
     ) {
         let Some(leg) = self.legs.get_mut(usize::from(used.leg)).and_then(Option::as_mut) else { return };
         let Some(stream) = leg.streams.get_mut(usize::from(used.stream)) else { return };
         if !stream.latch.admits(now, from, Some(Mark { ssrc: header.ssrc, sequence: header.sequence })) {
             stream.strays += 1;
-            counters.strays += 1;
+            tools.counters.strays += 1;
             return;
         }
         stream.received.packet(now, header, octets.len(), stream.said.clock_hz.max(1));
+        let (said, peer) = (stream.said, leg.peer);
         leg.heard_at = now;
         leg.is_silent = false;
-        if stream.said.events == Some(header.payload_type) && !stream.said.is_secure {
-            let told = (header.ssrc, header.timestamp);
-            if stream.last_digit != Some(told)
-                && let Ok(packet) = Packet::read(octets)
-                && let Some(digit) = digit(packet.payload)
-            {
-                stream.last_digit = Some(told);
-                let digit = MediaEvent::Digit { leg: leg.name, digit, how: DigitForm::Event };
-                out.tell(self.call(), digit);
+        let heard = stream.dialled(now, header, octets);
+        let heard = heard.map(|digit| (digit, DigitForm::Event)).or_else(|| {
+            // A leg that has no events dials by tones, which are listened for while digits are collected.
+            let codec =
+                said.codec.filter(|(_, number)| said.events.is_none() && *number == header.payload_type)?;
+            let voice = leg.voice.as_mut()?;
+            let digit = voice.hear(codec.0, Packet::read(octets).ok()?.payload, tools.scratch)?;
+            Some((digit, HEARD))
+        });
+        if let Some((digit, how)) = heard {
+            let name = leg.name;
+            let ended = leg.voice.as_mut().map(|voice| voice.digit(now, name, digit));
+            tools.out.tell(self.call(), MediaEvent::Digit { leg: name, digit, how });
+            for event in ended.into_iter().flatten().flatten() {
+                tools.out.tell(self.call(), event);
             }
         }
-        let Some(leg) = self.legs.get_mut(usize::from(used.leg)).and_then(Option::as_mut) else { return };
-        let peer = leg.peer;
-        let sends =
-            leg.streams.get(usize::from(used.stream)).is_some_and(|stream| stream.said.direction.sends());
-        let peer = peer.filter(|_| sends).and_then(|peer| self.legs.get_mut(usize::from(peer))?.as_mut());
-        let peer = peer.and_then(|peer| peer.streams.get_mut(usize::from(used.stream)));
-        let Some((stream, to)) = peer.and_then(|stream| stream.target().map(|to| (stream, to))) else {
-            counters.unrouted += 1;
-            return;
-        };
-        out.send(stream.ports.rtp, to, octets);
-        stream.sent += 1;
-        stream.sent_octets += octets.len() as u64;
-        counters.relayed += 1;
-        counters.relayed_octets += octets.len() as u64;
+        let peer = peer.filter(|_| said.direction.sends());
+        let peer = peer.and_then(|peer| self.legs.get_mut(usize::from(peer))?.as_mut());
+        let peer = peer.filter(|peer| !peer.voice.as_ref().is_some_and(|voice| voice.is_playing()));
+        match peer.and_then(|peer| peer.streams.get_mut(usize::from(used.stream))) {
+            Some(stream) if stream.target().is_some() => stream.pass_on(now, &said, header, octets, tools),
+            _ => tools.counters.unrouted += 1,
+        }
     }
 
-    fn rtcp(
-        &mut self,
-        used: Use,
-        from: SocketAddr,
-        octets: &[u8],
-        counters: &mut Counters,
-        out: &mut dyn Out,
-    ) {
+    fn rtcp(&mut self, used: Use, from: SocketAddr, octets: &[u8], tools: &mut Tools<'_>) {
         let Some(leg) = self.legs.get_mut(usize::from(used.leg)).and_then(Option::as_mut) else { return };
         let Some(stream) = leg.streams.get_mut(usize::from(used.stream)) else { return };
         if !stream.latch.is_host(from.ip()) {
             stream.strays += 1;
-            counters.strays += 1;
+            tools.counters.strays += 1;
             return;
         }
         if used.is_rtcp {
             stream.rtcp_from = Some(from);
         }
         let peer = leg.peer.and_then(|peer| self.legs.get(usize::from(peer))?.as_ref());
-        let target = peer.and_then(|peer| peer.streams.get(usize::from(used.stream))?.rtcp_target());
+        let stream = peer.and_then(|peer| peer.streams.get(usize::from(used.stream)));
+        // Reports of one source mean nothing where its packets have other numbers.
+        let target = stream.filter(|stream| stream.rewriter.is_none()).and_then(Stream::rtcp_target);
         match target {
-            Some((port, to)) => out.send(port, to, octets),
-            None => counters.unrouted += 1,
+            Some((port, to)) => tools.out.send(port, to, octets),
+            None => tools.counters.unrouted += 1,
         }
     }
 
     /// What is neither: DTLS or ZRTP between two phones that agree on keys, a fax. It passes as it is, from a source
     /// that is known.
-    fn other(
-        &mut self,
-        now: Instant,
-        used: Use,
-        from: SocketAddr,
-        octets: &[u8],
-        counters: &mut Counters,
-        out: &mut dyn Out,
-    ) {
+    fn other(&mut self, now: Instant, used: Use, from: SocketAddr, octets: &[u8], tools: &mut Tools<'_>) {
         let Some(leg) = self.legs.get_mut(usize::from(used.leg)).and_then(Option::as_mut) else { return };
         let Some(stream) = leg.streams.get_mut(usize::from(used.stream)) else { return };
         let is_known =
             if used.is_rtcp { stream.latch.is_host(from.ip()) } else { stream.latch.admits(now, from, None) };
         if !is_known {
             stream.strays += 1;
-            counters.strays += 1;
+            tools.counters.strays += 1;
             return;
         }
         leg.heard_at = now;
@@ -136,15 +118,69 @@ impl Session {
             if used.is_rtcp { stream.rtcp_target() } else { Some((stream.ports.rtp, stream.target()?)) }
         });
         match target {
-            Some((port, to)) => out.send(port, to, octets),
-            None => counters.unrouted += 1,
+            Some((port, to)) => tools.out.send(port, to, octets),
+            None => tools.counters.unrouted += 1,
         }
     }
 }
 
-/// The digit of a named event (RFC 4733), at its first packet.
-fn digit(payload: &[u8]) -> Option<char> {
-    const DIGITS: &[u8; 16] = b"0123456789*#ABCD";
-    let event = *payload.first_chunk::<4>()?.first()?;
-    DIGITS.get(usize::from(event)).map(|digit| char::from(*digit))
+impl Stream {
+    /// The key that went down with this packet, when it is an event (RFC 4733).
+    fn dialled(&mut self, now: Instant, header: &Header, octets: &[u8]) -> Option<char> {
+        if self.said.events != Some(header.payload_type) || self.said.is_secure {
+            return None;
+        }
+        let rate = self.said.clock_hz;
+        let fresh = || (header.ssrc, Box::new(Receiver::new(rate)));
+        let digits = self.digits.get_or_insert_with(fresh);
+        if digits.0 != header.ssrc {
+            *digits = fresh();
+        }
+        let told = digits.1.receive(now, header.timestamp, Packet::read(octets).ok()?.payload).ok()?;
+        let mut down = told.into_iter().flatten();
+        down.find_map(|press| if let Press::Down(digit) = press { Some(digit.letter()) } else { None })
+    }
+
+    /// Sends a packet of another leg, which has said this of itself, to this one.
+    fn pass_on(
+        &mut self,
+        now: Instant,
+        from: &Said,
+        header: &Header,
+        octets: &mut [u8],
+        tools: &mut Tools<'_>,
+    ) {
+        let Some(to) = self.target() else { return };
+        let mut length = octets.len();
+        let mut is_other_codec = false;
+        if let Some(rewriter) = self.rewriter.as_mut().filter(|_| !from.is_secure) {
+            let mut out = rewriter.rewrite(now, header);
+            if from.events == Some(header.payload_type) {
+                let Some(events) = self.said.events else { return };
+                out.payload_type = events;
+            } else if let (Some(theirs), Some(ours)) = (from.codec, self.said.codec)
+                && theirs.1 == header.payload_type
+            {
+                out.payload_type = ours.1;
+                is_other_codec = theirs.0 != ours.0;
+                if is_other_codec {
+                    let Ok(packet) = Packet::read(octets) else { return };
+                    tools.scratch.samples.clear();
+                    theirs.0.decoder().decode(packet.payload, &mut tools.scratch.samples);
+                    tools.scratch.octets.clear();
+                    tools.scratch.octets.extend_from_slice(&out.octets());
+                    ours.0.encoder().encode(&tools.scratch.samples, &mut tools.scratch.octets);
+                    length = tools.scratch.octets.len().max(HEADER_BYTES);
+                }
+            }
+            if !is_other_codec && let Some(mut patched) = HeaderMut::of(octets) {
+                patched.set(&out);
+            }
+        }
+        tools.out.send(self.ports.rtp, to, if is_other_codec { &tools.scratch.octets } else { octets });
+        self.sent += 1;
+        self.sent_octets += length as u64;
+        tools.counters.relayed += 1;
+        tools.counters.relayed_octets += length as u64;
+    }
 }

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use proto::ServiceError;
-use proto::media::{Bridge, Leg, LegStatistics, MediaEvent};
+use proto::media::{Leg, LegStatistics, MediaEvent};
 
 use super::leg::LegState;
 use super::{Out, Place};
@@ -43,27 +42,6 @@ impl Session {
         self.legs.get_mut(usize::from(index))?.as_mut()
     }
 
-    /// Joins or parts legs; see [`proto::Media::bridge`].
-    pub fn bridge(&mut self, ask: &Bridge<'_>) -> Result<(), ServiceError> {
-        let find = |name: Leg| {
-            let missing = || ServiceError::Refused(format!("no leg {} in this call", name.number));
-            self.find(name).ok_or_else(missing)
-        };
-        let leg = find(ask.leg)?;
-        let with = ask.with.map(find).transpose()?;
-        match with {
-            Some(with) if with == leg => Err(ServiceError::Refused("a leg cannot hear itself".to_owned())),
-            Some(with) => {
-                self.join(leg, with);
-                Ok(())
-            }
-            None => {
-                self.part(leg);
-                Ok(())
-            }
-        }
-    }
-
     /// Two legs hear each other, and nobody else hears them.
     pub(super) fn join(&mut self, one: u16, other: u16) {
         if self.leg(one).is_some_and(|leg| leg.peer == Some(other))
@@ -80,7 +58,8 @@ impl Session {
         }
     }
 
-    fn part(&mut self, index: u16) {
+    /// Nobody hears it, and it hears nobody.
+    pub(super) fn part(&mut self, index: u16) {
         for leg in self.legs.iter_mut().flatten() {
             if leg.index == index || leg.peer == Some(index) {
                 leg.peer = None;

@@ -102,3 +102,34 @@ fn a_queue_that_is_full_refuses_at_once() {
 }
 
 const SECONDS: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_phone_hears_a_file_and_a_missing_one_is_named() {
+    let folder = std::env::temp_dir().join(format!("carillon-sounds-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder of ours");
+    std::fs::write(folder.join("hello.ulaw"), [0x80; 480]).expect("written");
+    let ports = "41400-41499".parse().expect("a range");
+    let config = Config { ports, threads: Some(1), sounds: Some(folder.clone()), ..Config::default() };
+    let media = Mediaserver::start(&config).expect("it starts");
+    let alice = phone();
+    let sdp = sdp(&alice);
+    let (leg, address) = (Leg::new(0), Some([127, 0, 0, 1].into()));
+    let attend = Attend { call: "c", leg, theirs: Theirs::Offer(&sdp), address };
+    ask(|reply| media.attend(&attend, reply)).expect("attended");
+    let play = |name| {
+        let sounds = [Sound::File(name)];
+        let repeat = proto::media::Repeat::Times(1);
+        ask(|reply| {
+            media.play(&Play { call: "c", leg, id: 1, sounds: &sounds, repeat, stop_on_digit: false }, reply)
+        })
+    };
+    let refused = play("goodbye").expect_err("it is not there").to_string();
+    assert!(refused.contains("goodbye: not in"), "{refused}");
+    play("hello").expect("it plays");
+    let mut room = [0; 2000];
+    for _ in 0..3 {
+        let (length, _) = alice.recv_from(&mut room).expect("it comes");
+        assert_eq!(room[12..length], [0x80; 160]);
+    }
+    std::fs::remove_dir_all(&folder).expect("a folder of ours");
+}

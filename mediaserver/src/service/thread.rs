@@ -29,6 +29,21 @@ pub(super) struct Thread {
     running: Option<JoinHandle<()>>,
 }
 
+/// The way to a thread.
+#[derive(Debug)]
+pub(super) struct Way {
+    line: Arc<Line>,
+    waker: Waker,
+}
+
+impl Way {
+    /// Asks.
+    pub fn ask(&self, question: impl FnOnce(&mut Sessions, Instant, &mut Machine) + Send + 'static) {
+        self.line.questions.lock().push_back(Box::new(question));
+        self.waker.wake();
+    }
+}
+
 /// What waits for a thread, and what it shows.
 #[derive(Default)]
 struct Line {
@@ -69,8 +84,12 @@ impl Thread {
 
     /// Asks.
     pub fn ask(&self, question: impl FnOnce(&mut Sessions, Instant, &mut Machine) + Send + 'static) {
-        self.line.questions.lock().push_back(Box::new(question));
-        self.waker.wake();
+        self.line().ask(question);
+    }
+
+    /// The way to it, which may outlive it.
+    pub fn line(&self) -> Way {
+        Way { line: Arc::clone(&self.line), waker: self.waker.clone() }
     }
 
     /// What happened there until a second ago.
@@ -104,7 +123,8 @@ impl Running {
         let mut questions = VecDeque::new();
         let mut look_at = clock::now() + LOOK;
         while !self.line.is_over.load(Ordering::Acquire) {
-            let longest = look_at.saturating_duration_since(clock::now());
+            let due = self.sessions.deadline().map_or(look_at, |due| due.min(look_at));
+            let longest = due.saturating_duration_since(clock::now());
             self.machine.poller.wait(longest, &mut ready);
             let now = clock::now();
             for id in &ready {
@@ -114,6 +134,7 @@ impl Running {
             for question in questions.drain(..) {
                 self.guarded(|sessions, machine| question(sessions, now, machine));
             }
+            self.guarded(|sessions, machine| sessions.tick(now, machine));
             if now >= look_at {
                 look_at = now + LOOK;
                 self.guarded(|sessions, machine| sessions.look_around(now, machine));

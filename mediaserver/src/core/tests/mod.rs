@@ -2,6 +2,7 @@
 
 mod ladders;
 mod limits;
+mod voice;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
