@@ -14,6 +14,7 @@ macro_rules! tests {
 }
 
 mod crash;
+mod domains;
 mod exchange;
 mod ground;
 mod ladder;
@@ -58,7 +59,8 @@ fn main() -> ExitCode {
     if !arguments.list {
         ground::sweep();
     }
-    let tests = [crash::tests(), ladder::tests(), phones::tests(), sipp::tests(), tools::tests()];
+    let tests =
+        [crash::tests(), domains::tests(), ladder::tests(), phones::tests(), sipp::tests(), tools::tests()];
     let trials = tests.into_iter().flatten().map(Test::into_trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -26,6 +26,8 @@ pub const LINPHONE: &[Need] = &[
 ];
 /// SIPp.
 pub const SIPP: &[Need] = &[Need::Program("sipp", "sip-tester")];
+/// SIPp, and a name server.
+pub const DNSMASQ: &[Need] = &[Need::Program("sipp", "sip-tester"), Need::Program("dnsmasq", "dnsmasq-base")];
 /// sipsak.
 pub const SIPSAK: &[Need] = &[Need::Program("sipsak", "sipsak")];
 /// A network of its own, where the usual ports are free.
@@ -42,7 +44,8 @@ impl Need {
         match self {
             Self::Program(name, package) => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
-                let is_here = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+                let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+                let is_here = { folders }.any(|folder| folder.join(name).is_file());
                 (!is_here).then(|| format!("no {name} ({package})"))
             }
             Self::Namespaces => {

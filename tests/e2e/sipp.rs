@@ -66,7 +66,7 @@ fn trusting() -> Exchange {
 }
 
 /// SIPp at work. It is killed with the value.
-struct Run {
+pub struct Run {
     child: Child,
     statistics: String,
     what: String,
@@ -74,7 +74,7 @@ struct Run {
 
 impl Run {
     /// Starts a scenario at a host of the ground.
-    fn of(exchange: &Exchange, host: u8, scenario: &str, calls: u32, more: &[&str]) -> Self {
+    pub fn of(exchange: &Exchange, host: u8, scenario: &str, calls: u32, more: &[&str]) -> Self {
         let address = exchange.ground.address(host).to_string();
         let statistics = format!("{scenario}.csv");
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp").join(scenario);
@@ -104,7 +104,7 @@ impl Run {
     }
 
     /// Waits for its end and demands that every call succeeded. Returns the most calls that stood at once.
-    fn judge(mut self, exchange: &mut Exchange) -> u64 {
+    pub fn judge(mut self, exchange: &mut Exchange) -> u64 {
         let status = self.child.wait().expect("it is our child");
         let read = |name: &str| fs::read_to_string(exchange.folder.join(name)).unwrap_or_default();
         let statistics = read(&self.statistics);
