@@ -16,6 +16,7 @@ use super::admit::{self, Admission};
 use super::answer;
 use super::authenticate::Guard;
 use super::calls::CallState;
+use super::client;
 use super::counters::{Counters, Gauges};
 use super::effect::{Answer, Input, Out, Turn};
 use super::events;
@@ -310,7 +311,10 @@ impl Edge {
                 context.asked.retain(|asked| Some(*asked) != ticket);
                 context.on_answer(means, turn, waiter, answer);
             }),
-            (Waiter::Registrant(_) | Waiter::Registration(_), _) => {
+            (Waiter::Client(transaction), Answer::Resolved(answer)) => {
+                client::found(&mut self.means, turn, transaction, answer);
+            }
+            (Waiter::Registrant(_) | Waiter::Registration(_) | Waiter::Client(_), _) => {
                 tracing::error!("a service answered another question than it was asked");
             }
         }
@@ -354,6 +358,9 @@ impl Edge {
                 self.with_context(turn, slot, |context, means, turn| {
                     context.on_failure(means, turn, usize::from(place), transaction, failure);
                 });
+            }
+            Event::Failed { transaction, failure: Failure::Transport, .. } => {
+                client::look_up(&mut self.means, turn, transaction);
             }
             // RFC 3261 §16.9: a response that cannot be delivered is dropped, and nothing is cancelled for it.
             // RFC 4320 §4.2: and a server that may not answer any more has nobody to answer.

@@ -45,6 +45,8 @@ pub enum Waiter {
     Flow(Slot),
     /// A context, for the address of a branch.
     Address(Slot, u16),
+    /// An INVITE server transaction, for where its client is (RFC 3263 §5).
+    Client(TransactionId),
     /// A REGISTER, for the keys of its user.
     Registrant(Slot),
     /// A REGISTER, for its outcome.
@@ -58,7 +60,7 @@ impl Waiter {
             Self::Caller(_) | Self::Registrant(_) => Answer::Identified(Err(ServiceError::Deadline)),
             Self::Place(..) => Answer::Found(Err(ServiceError::Deadline)),
             Self::Bindings(..) | Self::Flow(_) => Answer::Located(Err(ServiceError::Deadline)),
-            Self::Address(..) => Answer::Resolved(Err(ServiceError::Deadline)),
+            Self::Address(..) | Self::Client(_) => Answer::Resolved(Err(ServiceError::Deadline)),
             Self::Registration(_) => Answer::Registered(Err(ServiceError::Deadline)),
         }
     }

@@ -33,6 +33,7 @@ mod authenticate;
 mod begin;
 mod best;
 mod cancel;
+mod client;
 mod date;
 mod destination;
 mod dialog_flow;

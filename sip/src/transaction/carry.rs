@@ -152,7 +152,7 @@ impl<U: Copy> Endpoint<U> {
 
 impl<U> Transaction<U> {
     /// Sends again what was kept last; false when nothing was.
-    fn repeat(&self, id: TransactionId, out: &mut Outbox) -> bool {
+    pub(super) fn repeat(&self, id: TransactionId, out: &mut Outbox) -> bool {
         let octets =
             if self.machine.is_client() && self.last.is_empty() { &self.request } else { &self.last };
         if octets.is_empty() {

@@ -321,6 +321,25 @@ impl<U: Copy> Endpoint<U> {
         self.table.get(id).map(|found| &found.request[..]).filter(|octets| !octets.is_empty())
     }
 
+    /// The last response of an INVITE server, when the transport could not deliver it and no other way was given to it
+    /// yet: its top Via may lead to one (RFC 3263 §5). A 2xx is not kept: its user repeats it.
+    pub fn lost_response(&self, id: TransactionId) -> Option<&[u8]> {
+        let found = self.table.get(id)?;
+        let is_server = matches!(found.machine, Machine::InviteServer(_));
+        let is_on_another_way = matches!(found.hop, NextHop::Address { listener: None, .. });
+        (is_server && !is_on_another_way && !found.last.is_empty()).then_some(&found.last[..])
+    }
+
+    /// Gives the responses of a server another way, and sends the last one along it.
+    pub fn redirect(&mut self, id: TransactionId, hop: NextHop, out: &mut Outbox) {
+        if self.lost_response(id).is_some()
+            && let Some(found) = self.table.at_mut(id.slot)
+        {
+            found.hop = hop;
+            found.repeat(id, out);
+        }
+    }
+
     /// Where the messages of a live transaction go.
     pub fn next_hop(&self, id: TransactionId) -> Option<&NextHop> {
         self.table.get(id).map(|found| &found.hop)

@@ -202,3 +202,46 @@ fn a_large_request_is_tried_by_tcp_and_by_udp_at_each_address_and_a_phone_by_udp
     world.expect("0 alice > MESSAGE\n0 bob < MESSAGE\n0 bob > 200\n0 alice < 200");
     world.finish();
 }
+
+#[test]
+fn a_response_that_comes_back_goes_where_the_name_in_the_via_leads() {
+    let mut world = World::new();
+    world.phone("standby", "alice", Transport::Udp, "10.0.0.60:5070");
+    world.services.hosts.insert("pbx.example.net".into(), vec![hop("10.0.0.60:5070")]);
+    world.register(&["alice", "bob"]);
+    world.services.asked.clear();
+    let invite = world.at("alice").request("INVITE", "sip:bob@carillon.local", "", "");
+    let invite = invite.replace("UDP 10.0.0.1:5060;rport", "UDP pbx.example.net");
+    // The 100 comes back as an ICMP error: the standby of the client gets it, and all that follows.
+    world.fail_next_to("10.0.0.1:5060");
+    world.send("alice", &invite);
+    assert!(world.services.asked.contains(&"resolve pbx.example.net".to_owned()));
+    let call = world.take("bob");
+    world.reply("bob", &call, 180);
+    world.reply("bob", &call, 200);
+    for status in [100, 180, 200] {
+        assert_eq!(world.take("standby").status(), status);
+    }
+    assert!(!world.has_mail("alice"));
+    world.finish();
+}
+
+#[test]
+fn a_response_that_comes_back_from_there_too_is_lost() {
+    let mut world = World::new();
+    world.services.hosts.insert("pbx.example.net".into(), vec![hop("10.0.0.1:5060")]);
+    world.register(&["alice", "bob"]);
+    let invite = world.at("alice").request("INVITE", "sip:bob@carillon.local", "", "");
+    let invite = invite.replace("UDP 10.0.0.1:5060;rport", "UDP pbx.example.net");
+    world.fail_next_to("10.0.0.1:5060");
+    world.send("alice", &invite);
+    assert_eq!(world.take("alice").status(), 100);
+    world.services.asked.clear();
+    let call = world.take("bob");
+    world.fail_next_to("10.0.0.1:5060");
+    world.reply("bob", &call, 180);
+    assert_eq!(world.services.asked, [""; 0], "no other way is looked for");
+    world.reply("bob", &call, 200);
+    assert_eq!(world.take_only("alice", "200").status(), 200);
+    world.finish();
+}
