@@ -7,67 +7,79 @@
 //! `sendto`, and PKTINFO only on sockets bound to every address.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use sip::transport::ListenerId;
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
 /// One socket.
 #[derive(Debug)]
 pub(crate) struct UdpPort {
     pub(crate) listener: ListenerId,
-    socket: Arc<UdpSocket>,
+    socket: UdpSocket,
     /// It is made on another socket, because making it sets options that forbid fragments (RFC 3261 §18.1.1 needs
     /// them); for receiving and sending it holds nothing of that socket.
     calls: UdpSocketState,
     bound: SocketAddr,
+    /// There may be something to receive.
+    is_ready: bool,
+    /// There may be something in the error queue.
+    has_errors: bool,
 }
 
 impl UdpPort {
-    /// Takes a bound socket. To be called inside the runtime of the shard.
-    pub(crate) fn new(listener: ListenerId, socket: std::net::UdpSocket) -> io::Result<Self> {
+    /// Takes a bound socket.
+    pub(crate) fn new(listener: ListenerId, socket: UdpSocket) -> io::Result<Self> {
         let bound = socket.local_addr()?;
         let any: IpAddr = if bound.is_ipv4() { [127, 0, 0, 1].into() } else { bound.ip() };
-        let other = std::net::UdpSocket::bind(SocketAddr::new(any, 0))?;
+        let other = UdpSocket::bind(SocketAddr::new(any, 0))?;
         let calls = UdpSocketState::new(UdpSockRef::from(&other))?;
-        Ok(Self { listener, socket: Arc::new(UdpSocket::from_std(socket)?), calls, bound })
+        socket.set_nonblocking(true)?;
+        Ok(Self { listener, socket, calls, bound, is_ready: true, has_errors: false })
+    }
+
+    /// The socket, to be watched.
+    pub(crate) fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// Takes what the kernel reports.
+    pub(crate) fn note(&mut self, is_ready: bool, has_errors: bool) {
+        self.is_ready |= is_ready;
+        self.has_errors |= has_errors;
     }
 
     /// Receives up to a batch. A batch that is not full has emptied the socket, and the next call returns at once
     /// until the kernel reports more.
-    pub(crate) fn receive(&self, batch: &mut Datagrams) {
+    pub(crate) fn receive(&mut self, batch: &mut Datagrams) {
         batch.count = 0;
+        if !self.is_ready {
+            return;
+        }
         let Datagrams { octets, metas, count } = batch;
         let mut rooms = octets.chunks_exact_mut(DATAGRAM_MAX);
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| IoSliceMut::new(rooms.next().unwrap_or_default()));
-        let _ = self.socket.try_io(Interest::READABLE, || {
-            // Some errors are those of an earlier sending (ICMP); they are taken from the error queue elsewhere.
-            let got = (0..3).find_map(|_| {
-                match self.calls.recv(UdpSockRef::from(&self.socket), &mut slices, metas) {
-                    Ok(got) => Some(Ok(got)),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Err(error)),
-                    Err(_) => None,
-                }
+        // Some errors are those of an earlier sending (ICMP); they are taken from the error queue elsewhere.
+        let got =
+            (0..3).find_map(|_| match self.calls.recv(UdpSockRef::from(&self.socket), &mut slices, metas) {
+                Ok(got) => Some(got),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(0),
+                Err(_) => None,
             });
-            *count = got.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))?;
-            // Said on purpose: it clears the readiness and saves the call that would only find nothing.
-            if *count < BATCH_SIZE { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-        });
+        *count = got.unwrap_or(0);
+        // Said without asking: it saves the call that would only find nothing.
+        self.is_ready = *count == BATCH_SIZE;
     }
 
     /// Sends one datagram, from `local` when the socket is bound to every address.
     pub(crate) fn send(&self, octets: &[u8], remote: SocketAddr, local: Option<IpAddr>) -> io::Result<()> {
         let source = local.filter(|local| self.bound.ip().is_unspecified() && !local.is_unspecified());
         let once = || match source {
-            None => self.socket.try_send_to(octets, remote).map(drop),
-            Some(_) => self.socket.try_io(Interest::WRITABLE, || {
+            None => self.socket.send_to(octets, remote).map(drop),
+            Some(_) => {
                 let transmit = Transmit {
                     destination: remote,
                     ecn: None,
@@ -76,7 +88,7 @@ impl UdpPort {
                     src_ip: source,
                 };
                 self.calls.try_send(UdpSockRef::from(&self.socket), &transmit)
-            }),
+            }
         };
         match once() {
             // The error of an earlier datagram may have been reported instead of sending this one.
@@ -90,34 +102,20 @@ impl UdpPort {
         self.bound
     }
 
-    /// Whether there may be something to receive.
-    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.socket.poll_recv_ready(cx).map(drop)
-    }
-
-    /// Watches the socket's error queue for ICMP errors, for ever.
-    pub(crate) fn watch_errors(
-        &self,
-        tell: impl Fn(SocketAddr, &'static str) + Send + 'static,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let socket = Arc::clone(&self.socket);
-        async move {
-            while socket.ready(Interest::ERROR).await.is_ok() {
-                let _ = socket.try_io(Interest::ERROR, || {
-                    for _ in 0..ERRORS_AT_ONCE {
-                        match take_error(&socket) {
-                            Ok(Some((remote, why))) => tell(remote, why),
-                            Ok(None) => {}
-                            Err(_) => break,
-                        }
-                    }
-                    // A pending error of the socket itself is cleared by being read.
-                    let _ = socket.take_error();
-                    Err::<(), _>(io::ErrorKind::WouldBlock.into())
-                });
-                tokio::task::yield_now().await;
+    /// Takes ICMP errors off the socket's error queue, as many as others can wait for; the kernel reports the rest.
+    pub(crate) fn take_errors(&mut self, mut tell: impl FnMut(SocketAddr, &'static str)) {
+        if !std::mem::take(&mut self.has_errors) {
+            return;
+        }
+        for _ in 0..ERRORS_AT_ONCE {
+            match take_error(&self.socket) {
+                Ok(Some((remote, why))) => tell(remote, why),
+                Ok(None) => {}
+                Err(_) => break,
             }
         }
+        // A pending error of the socket itself is cleared by being read.
+        let _ = self.socket.take_error();
     }
 }
 

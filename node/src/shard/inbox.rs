@@ -4,16 +4,16 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::Waker;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use sip::transaction::TransactionId;
 use sip::transport::{ConnectionId, Flow, Packet};
 use tokio::sync::{Notify, oneshot};
+
+use super::watch::Bell;
 
 /// Sends values into one shard; the shard meets them as [`crate::Input::Posted`]. Clones send into the same.
 pub struct Inbox<P> {
@@ -58,8 +58,7 @@ impl<P> Inbox<P> {
     }
 
     /// Prepares to sleep: true when the owner may, false when something came meanwhile. The owner's side.
-    pub(crate) fn may_sleep(&self, waker: &Waker) -> bool {
-        self.door.waker.register(waker);
+    pub(crate) fn may_sleep(&self) -> bool {
         self.door.asleep.store(true, Ordering::SeqCst);
         let empty = self.door.ring.lock().items.is_empty() && self.posts.queue.lock().is_empty();
         if !empty {
@@ -87,7 +86,8 @@ pub struct Door {
     packets_max: usize,
     octets_max: usize,
     asleep: AtomicBool,
-    waker: AtomicWaker,
+    /// Of the owner, once it runs; before, it does not sleep.
+    bell: OnceLock<Arc<Bell>>,
     waiting: AtomicUsize,
     space: Notify,
 }
@@ -101,7 +101,7 @@ impl Door {
             packets_max,
             octets_max,
             asleep: AtomicBool::new(false),
-            waker: AtomicWaker::new(),
+            bell: OnceLock::new(),
             waiting: AtomicUsize::new(0),
             space: Notify::new(),
         })
@@ -155,9 +155,17 @@ impl Door {
 
     fn wake(&self) {
         // Whoever queues does so before it looks here; the owner says that it sleeps before it looks at the queues.
-        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
-            self.waker.wake();
+        if self.asleep.load(Ordering::SeqCst)
+            && self.asleep.swap(false, Ordering::SeqCst)
+            && let Some(bell) = self.bell.get()
+        {
+            bell.ring();
         }
+    }
+
+    /// Says what wakes the owner, once and before it sleeps. The owner's side.
+    pub(crate) fn hang(&self, bell: Arc<Bell>) {
+        let _ = self.bell.set(bell);
     }
 
     /// Takes all that is queued into `batch`, which must be used up. The owner's side.
@@ -205,7 +213,6 @@ pub(crate) enum Item {
     Packet { range: Range<usize>, flow: Flow, arrived: Instant },
     Failed { transaction: TransactionId, why: &'static str },
     Closed(ConnectionId),
-    Unreachable { remote: std::net::SocketAddr, why: &'static str },
     Quiet(oneshot::Sender<bool>),
     Stop,
 }

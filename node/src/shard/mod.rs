@@ -16,6 +16,7 @@ mod quarantine;
 mod run;
 mod spread;
 mod start;
+mod watch;
 
 pub use config::Config;
 pub use counters::{Count, Counters};

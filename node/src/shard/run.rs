@@ -1,21 +1,18 @@
 //! The turn: take what came, let the core decide, flush what it sends, park.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sip::transaction::TransactionId;
 use sip::transport::{Flow, ListenerId, NextHop, Outbox, Packet, Sending, Transport};
-use tokio::time::Sleep;
 
 use super::inbox::{Batch, Door, Inbox, Item};
 use super::quarantine::Quarantine;
+use super::watch::Watch;
 use super::{Core, Counters, Input, Spread};
 use crate::clock;
 use crate::listen::{Datagrams, Listeners, Streams, UdpPort, stun};
@@ -28,6 +25,7 @@ pub(crate) struct Shard<C: Core> {
     pub(crate) doors: Arc<[Arc<Door>]>,
     pub(crate) inbox: Inbox<C::Posted>,
     pub(crate) ports: Vec<UdpPort>,
+    pub(crate) watch: Watch,
     pub(crate) listeners: Arc<Listeners>,
     pub(crate) streams: Option<Arc<Streams>>,
     pub(crate) counters: Arc<Counters>,
@@ -42,6 +40,7 @@ pub(crate) struct Rooms<P> {
     posts: VecDeque<P>,
     outbox: Outbox,
     answer: Vec<u8>,
+    errors: Vec<(SocketAddr, &'static str)>,
     recent: Recent,
     /// After a panic in a tick, the time before which there is no other.
     quiet_until: Option<Instant>,
@@ -56,6 +55,7 @@ impl<P> Rooms<P> {
             posts: VecDeque::new(),
             outbox: Outbox::default(),
             answer: Vec::new(),
+            errors: Vec::new(),
             recent: Recent::default(),
             quiet_until: None,
             stopping: false,
@@ -65,24 +65,18 @@ impl<P> Rooms<P> {
 
 impl<C: Core> Shard<C> {
     /// Turns until it is told to stop.
-    pub(crate) async fn run(mut self) {
-        let mut alarm = Alarm::default();
-        for port in &self.ports {
-            let door = Arc::clone(self.inbox.door());
-            tokio::spawn(
-                port.watch_errors(move |remote, why| door.notice(Item::Unreachable { remote, why })),
-            );
-        }
+    pub(crate) fn run(mut self) {
+        self.inbox.door().hang(self.watch.bell());
         loop {
             let more = self.turn(clock::now());
             if self.rooms.stopping {
                 return;
             }
             if more {
-                // More waits. Let the kernel's reports and the runtime's other tasks in, then go on.
-                tokio::task::yield_now().await;
+                // More waits already: a look at what the kernel reports, and on.
+                self.watch.wait(Some(Duration::ZERO), &mut self.ports);
             } else {
-                self.park(&mut alarm).await;
+                self.park();
             }
         }
     }
@@ -91,6 +85,7 @@ impl<C: Core> Shard<C> {
     fn turn(&mut self, now: Instant) -> bool {
         let mut more = false;
         for port in 0..self.ports.len() {
+            self.take_errors(now, port);
             more |= self.take_datagrams(now, port);
         }
         more |= self.take_notices(now);
@@ -99,6 +94,19 @@ impl<C: Core> Shard<C> {
         self.flush();
         self.counters.turns.add(1);
         more
+    }
+
+    /// RFC 3261 §18.4: an ICMP error is told to the transactions that sent there lately.
+    fn take_errors(&mut self, now: Instant, port: usize) {
+        let mut errors = std::mem::take(&mut self.rooms.errors);
+        self.ports[port].take_errors(|remote, why| errors.push((remote, why)));
+        for (remote, why) in errors.drain(..) {
+            self.counters.unreachable.add(1);
+            while let Some(transaction) = self.rooms.recent.take(remote) {
+                self.give_other(now, Input::Failed { transaction, why });
+            }
+        }
+        self.rooms.errors = errors;
     }
 
     fn take_datagrams(&mut self, now: Instant, port: usize) -> bool {
@@ -209,7 +217,6 @@ impl<C: Core> Shard<C> {
                 }
                 Item::Failed { transaction, why } => self.give_other(now, Input::Failed { transaction, why }),
                 Item::Closed(connection) => self.give_other(now, Input::ConnectionClosed(connection)),
-                Item::Unreachable { remote, why } => self.take_unreachable(now, remote, why),
                 Item::Quiet(answer) => {
                     let quiet = catch_unwind(AssertUnwindSafe(|| self.core.quiet())).unwrap_or(true);
                     let _ = answer.send(quiet);
@@ -218,14 +225,6 @@ impl<C: Core> Shard<C> {
             }
         }
         !self.rooms.batch.items.is_empty()
-    }
-
-    /// RFC 3261 §18.4: an ICMP error is told to the transactions that sent there lately.
-    fn take_unreachable(&mut self, now: Instant, remote: SocketAddr, why: &'static str) {
-        self.counters.unreachable.add(1);
-        while let Some(transaction) = self.rooms.recent.take(remote) {
-            self.give_other(now, Input::Failed { transaction, why });
-        }
     }
 
     fn take_posts(&mut self, now: Instant) -> bool {
@@ -316,54 +315,14 @@ impl<C: Core> Shard<C> {
         }
     }
 
-    async fn park(&mut self, alarm: &mut Alarm) {
-        let deadline = self.core.deadline();
-        alarm.aim(deadline.map(|at| self.rooms.quiet_until.map_or(at, |until| at.max(until))));
-        poll_fn(|cx| {
-            if !self.inbox.may_sleep(cx.waker()) || alarm.poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            if self.ports.iter().any(|port| port.poll_ready(cx).is_ready()) {
-                return Poll::Ready(());
-            }
-            Poll::Pending
-        })
-        .await;
+    fn park(&mut self) {
+        if self.inbox.may_sleep() {
+            let deadline = self.core.deadline();
+            let deadline = deadline.map(|at| self.rooms.quiet_until.map_or(at, |until| at.max(until)));
+            let most = deadline.map(|at| at.saturating_duration_since(clock::now()));
+            self.watch.wait(most, &mut self.ports);
+        }
         self.inbox.door().is_awake();
-    }
-}
-
-/// The one sleep of a shard. It is moved only to an earlier time; one that rings too early costs an empty turn.
-#[derive(Default)]
-struct Alarm {
-    sleep: Option<Pin<Box<Sleep>>>,
-    rings: Option<Instant>,
-}
-
-impl Alarm {
-    fn aim(&mut self, deadline: Option<Instant>) {
-        let Some(deadline) = deadline else {
-            return;
-        };
-        if self.rings.is_some_and(|rings| rings <= deadline) {
-            return;
-        }
-        self.rings = Some(deadline);
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().reset(deadline.into()),
-            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline.into()))),
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(sleep) = self.sleep.as_mut().filter(|_| self.rings.is_some()) else {
-            return Poll::Pending;
-        };
-        let rung = sleep.as_mut().poll(cx);
-        if rung.is_ready() {
-            self.rings = None;
-        }
-        rung
     }
 }
 

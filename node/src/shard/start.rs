@@ -12,6 +12,7 @@ use super::inbox::Item;
 use super::metrics;
 use super::quarantine::Quarantine;
 use super::run::{Rooms, Shard};
+use super::watch::Watch;
 use super::{Config, Core, Counters, Door, Inbox, Spread};
 use crate::clock;
 use crate::listen::{self, BindError, Bound, Listeners, StreamCounters, Streams, TlsError, UdpPort};
@@ -126,13 +127,14 @@ pub fn start<C: Core>(
         let inbox = inboxes[usize::from(number)].clone();
         let (doors, listeners, streams) = (Arc::clone(&doors), Arc::clone(&listeners), streams.clone());
         let quarantine = Quarantine::new(config.quarantine_max);
-        let with = move |ports| Shard {
+        let with = move |ports, watch| Shard {
             core,
             number,
             spread,
             doors,
             inbox,
             ports,
+            watch,
             listeners,
             streams,
             counters,
@@ -147,18 +149,13 @@ pub fn start<C: Core>(
 fn spawn<C: Core>(
     number: u16,
     sockets: Vec<(sip::transport::ListenerId, std::net::UdpSocket)>,
-    with: impl FnOnce(Vec<UdpPort>) -> Shard<C> + Send + 'static,
+    with: impl FnOnce(Vec<UdpPort>, Watch) -> Shard<C> + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let ports = {
-        let _inside = runtime.enter();
-        let ports: io::Result<Vec<_>> =
-            sockets.into_iter().map(|(listener, socket)| UdpPort::new(listener, socket)).collect();
-        ports?
-    };
-    std::thread::Builder::new()
-        .name(format!("sip-{number}"))
-        .spawn(move || runtime.block_on(async move { with(ports).run().await }))
+    let ports: io::Result<Vec<_>> =
+        sockets.into_iter().map(|(listener, socket)| UdpPort::new(listener, socket)).collect();
+    let ports = ports?;
+    let watch = Watch::new(&ports)?;
+    std::thread::Builder::new().name(format!("sip-{number}")).spawn(move || with(ports, watch).run())
 }
 
 impl<P: Send + 'static> Shards<P> {
