@@ -5,6 +5,8 @@ mod typed;
 
 use smallvec::SmallVec;
 
+use self::typed::Seen;
+
 pub use crate::error::{ParseError, Refusal};
 pub use crate::limits::Limits;
 pub use crate::method::Method;
@@ -21,6 +23,7 @@ pub struct Message<'a> {
     body_start: u32,
     body_end: u32,
     lone_feeds: bool,
+    seen: Seen<'a>,
 }
 
 /// The start line, as places in the octets.
@@ -99,12 +102,23 @@ impl<'a> Message<'a> {
             }
         };
         let (body_start, body_end) = (body_start as u32, octets.len() as u32);
-        let mut message = Self { octets, start, fields, body_start, body_end, lone_feeds };
+        let seen = Seen::default();
+        let mut message = Self { octets, start, fields, body_start, body_end, lone_feeds, seen };
         if let Some(length) = message.content_length().and_then(Result::ok) {
             let end = u64::from(body_start) + u64::from(length);
             message.body_end = u32::try_from(end).unwrap_or(u32::MAX).min(octets.len() as u32);
         }
         Ok(message)
+    }
+
+    /// The method and the Request-URI of a request, read without its header lines.
+    pub fn request_line(octets: &'a [u8]) -> Option<(Method<'a>, &'a [u8])> {
+        match Start::parse(octets, scan::skip_empty_lines(octets, 0)).ok()?.0 {
+            Start::Request { method, uri, .. } => {
+                Some((Method::parse(method.of_octets(octets))?, uri.of_octets(octets)))
+            }
+            Start::Response { .. } => None,
+        }
     }
 
     /// All octets, body included.
@@ -146,8 +160,14 @@ impl<'a> Message<'a> {
     /// True when a CR stands in the head that ends no line. Some software ends a line there, so it would read
     /// another message than we do.
     pub fn has_lone_returns(&self) -> bool {
-        let head = &self.octets[..self.body_start as usize];
-        memchr::memchr_iter(b'\r', head).any(|at| head.get(at + 1) != Some(&b'\n'))
+        let mut head = &self.octets[..self.body_start as usize];
+        while let Some(at) = scan::find(b'\r', head) {
+            if head.get(at + 1) != Some(&b'\n') {
+                return true;
+            }
+            head = &head[at + 2..];
+        }
+        false
     }
 
     /// True for a request.
@@ -262,8 +282,7 @@ impl Start {
         }
         // RFC 3261 §7.1: Method SP Request-URI SP SIP-Version. What stands between the outer spaces is the URI, so
         // that one with spaces can be refused in words; so can spaces behind the version, which stay with it.
-        let first =
-            memchr::memchr(b' ', line).ok_or(ParseError { at, expected: "a space behind the method" })?;
+        let first = scan::find(b' ', line).ok_or(ParseError { at, expected: "a space behind the method" })?;
         let last = memchr::memrchr(b' ', line.trim_ascii_end()).unwrap_or(first);
         let version = &line[last + 1..];
         if last == first || version.len() < 4 || !version[..4].eq_ignore_ascii_case(b"SIP/") {
@@ -286,7 +305,7 @@ impl Start {
     /// RFC 3261 §7.2: SIP-Version SP Status-Code SP Reason-Phrase; the last space may be missing with the phrase.
     fn response(line: &[u8], at: usize) -> Result<Self, ParseError> {
         let space =
-            memchr::memchr(b' ', line).ok_or(ParseError { at, expected: "a space behind the version" })?;
+            scan::find(b' ', line).ok_or(ParseError { at, expected: "a space behind the version" })?;
         let code = line.get(space + 1..space + 4).unwrap_or_default();
         let ends = matches!(line.get(space + 4), None | Some(b' '));
         let status =

@@ -17,6 +17,7 @@ pub use aor::Aor;
 pub use compare::{comparison_key, equal};
 pub use escape::{escape_user, unescape};
 pub use host::Host;
+pub(crate) use host::write_v4;
 pub(crate) use sip::write_number;
 pub use sip::{SipUri, UriHeaders, UriParams};
 pub use tel::TelUri;

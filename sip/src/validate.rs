@@ -3,7 +3,7 @@
 
 use crate::header::{CallId, ContactValue, HeaderError, Via};
 use crate::message::{Limits, Message, Method, Name, Refusal};
-use crate::uri::Uri;
+use crate::uri::{Uri, UriError};
 
 /// Judges a message (RFC 3261 §8.2, §16.3). Only what every element must understand is looked at: other headers
 /// are judged where they are used.
@@ -20,7 +20,10 @@ pub fn check(message: &Message<'_>, limits: &Limits) -> Result<(), Refusal> {
         return Err(Refusal::of(505, "Version Not Supported"));
     }
     if let Some(uri) = message.request_uri() {
-        check_uri(uri, limits)?;
+        if uri.len() > limits.uri_bytes_max {
+            return Err(Refusal::of(414, "Request-URI Too Long"));
+        }
+        check_uri(message.uri())?;
     }
     for (name, missing, repeated) in ONCE {
         match message.count(name) {
@@ -29,18 +32,17 @@ pub fn check(message: &Message<'_>, limits: &Limits) -> Result<(), Refusal> {
             _ => return Err(Refusal::of(400, repeated)),
         }
     }
-    let mut vias = 0;
-    for element in message.elements(Name::Via) {
-        Via::parse(element).map_err(bad("Bad Via"))?;
-        vias += 1;
-    }
-    if vias == 0 {
+    let mut vias = message.elements(Name::Via);
+    if vias.next().is_none() {
         return Err(Refusal::of(400, "Missing Via"));
     }
-    CallId::parse(message.call_id()).map_err(bad("Bad Call-ID"))?;
-    for (end, why) in [(message.from(), "Bad From"), (message.to(), "Bad To")] {
-        end.and_then(|end| end.uri()).map_err(bad(why))?;
+    message.via().map_err(bad("Bad Via"))?;
+    for element in vias {
+        Via::parse(element).map_err(bad("Bad Via"))?;
     }
+    CallId::parse(message.call_id()).map_err(bad("Bad Call-ID"))?;
+    message.from_uri().map_err(bad("Bad From"))?;
+    message.to_uri().map_err(bad("Bad To"))?;
     let cseq = message.cseq().map_err(bad("Bad CSeq"))?;
     // RFC 3261 §8.1.1.5: the method of CSeq is that of the request.
     if message.method().is_some_and(|method| method != cseq.method) {
@@ -59,11 +61,8 @@ pub fn check(message: &Message<'_>, limits: &Limits) -> Result<(), Refusal> {
     check_body(message, limits)
 }
 
-fn check_uri(uri: &[u8], limits: &Limits) -> Result<(), Refusal> {
-    if uri.len() > limits.uri_bytes_max {
-        return Err(Refusal::of(414, "Request-URI Too Long"));
-    }
-    match Uri::parse(uri) {
+fn check_uri(uri: Result<Uri<'_>, UriError>) -> Result<(), Refusal> {
+    match uri {
         // RFC 3261 §19.1.1: a Request-URI holds no headers.
         Ok(Uri::Sip(uri)) if !uri.headers.is_empty() => Err(Refusal::of(400, "Headers In Request-URI")),
         Ok(Uri::Sip(_) | Uri::Tel(_)) => Ok(()),

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::HeaderError;
 use super::param::{Params, Scanner};
 use crate::name::Name;
-use crate::uri::{Host, write_number};
+use crate::uri::{Host, write_number, write_v4};
 
 /// One hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,8 +136,14 @@ impl<'a> Via<'a> {
             }
         }
         if asked || self.host.ip().map(|sent_by| sent_by.to_canonical()) != Some(address) {
-            // RFC 3261 §25.1 writes an IPv6 address here without brackets. Writing to a `Vec` cannot fail.
-            let _ = write!(out, ";received={address}");
+            out.extend_from_slice(b";received=");
+            match address {
+                IpAddr::V4(address) => write_v4(address, out),
+                // RFC 3261 §25.1 writes it here without brackets. Writing to a `Vec` cannot fail.
+                IpAddr::V6(address) => {
+                    let _ = write!(out, "{address}");
+                }
+            }
         }
     }
 

@@ -1,29 +1,75 @@
-//! The headers that nearly every room asks for, read when asked.
+//! The headers that nearly every room asks for: read when asked, or once for all by [`Message::remember`], since the
+//! validator, the transaction layer and its user all ask.
 
 use super::Message;
 use crate::header::{CSeq, HeaderError, NameAddr, Via};
 use crate::name::Name;
 use crate::scan;
+use crate::uri::{Uri, UriError};
+
+/// What was read of one message.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen<'a> {
+    via: Option<Result<Via<'a>, HeaderError>>,
+    from: Option<Result<NameAddr<'a>, HeaderError>>,
+    to: Option<Result<NameAddr<'a>, HeaderError>>,
+    cseq: Option<Result<CSeq<'a>, HeaderError>>,
+    uri: Option<Result<Uri<'a>, UriError>>,
+    from_uri: Option<Result<Uri<'a>, HeaderError>>,
+    to_uri: Option<Result<Uri<'a>, HeaderError>>,
+}
 
 impl<'a> Message<'a> {
+    /// Reads what nearly every room asks for, so that asking costs nothing from now on. For messages from the
+    /// network, which are asked often; what is asked once is read then.
+    pub fn remember(&mut self) {
+        self.seen.via = Some(self.via());
+        self.seen.from = Some(self.from());
+        self.seen.to = Some(self.to());
+        self.seen.cseq = Some(self.cseq());
+        self.seen.from_uri = Some(self.from_uri());
+        self.seen.to_uri = Some(self.to_uri());
+        self.seen.uri = self.is_request().then(|| self.uri());
+    }
+
     /// The topmost Via: the hop that the message came from, or that its response goes to (RFC 3261 §18.2.2).
     pub fn via(&self) -> Result<Via<'a>, HeaderError> {
-        self.elements(Name::Via).next().ok_or(missing(Name::Via)).and_then(Via::parse)
+        let read = || self.elements(Name::Via).next().ok_or(missing(Name::Via)).and_then(Via::parse);
+        self.seen.via.unwrap_or_else(read)
+    }
+
+    /// The Request-URI. Of a response, an error.
+    pub fn uri(&self) -> Result<Uri<'a>, UriError> {
+        self.seen.uri.unwrap_or_else(|| Uri::parse(self.request_uri().unwrap_or_default()))
     }
 
     /// Who asks (RFC 3261 §20.20).
     pub fn from(&self) -> Result<NameAddr<'a>, HeaderError> {
-        NameAddr::parse(Name::From, self.first(Name::From).ok_or(missing(Name::From))?)
+        self.seen.from.unwrap_or_else(|| self.name_addr(Name::From))
+    }
+
+    /// The URI of who asks.
+    pub fn from_uri(&self) -> Result<Uri<'a>, HeaderError> {
+        self.seen.from_uri.unwrap_or_else(|| self.from()?.uri())
     }
 
     /// Who is asked (RFC 3261 §20.39).
     pub fn to(&self) -> Result<NameAddr<'a>, HeaderError> {
-        NameAddr::parse(Name::To, self.first(Name::To).ok_or(missing(Name::To))?)
+        self.seen.to.unwrap_or_else(|| self.name_addr(Name::To))
+    }
+
+    /// The URI of who is asked.
+    pub fn to_uri(&self) -> Result<Uri<'a>, HeaderError> {
+        self.seen.to_uri.unwrap_or_else(|| self.to()?.uri())
+    }
+
+    fn name_addr(&self, name: Name) -> Result<NameAddr<'a>, HeaderError> {
+        NameAddr::parse(name, self.first(name).ok_or(missing(name))?)
     }
 
     /// The order of a request and its method (RFC 3261 §20.16).
     pub fn cseq(&self) -> Result<CSeq<'a>, HeaderError> {
-        CSeq::parse(self.first(Name::CSeq).ok_or(missing(Name::CSeq))?)
+        self.seen.cseq.unwrap_or_else(|| CSeq::parse(self.first(Name::CSeq).ok_or(missing(Name::CSeq))?))
     }
 
     /// The Call-ID; empty without one, which the validator refuses.

@@ -71,7 +71,8 @@ pub(super) fn mark(
     Some(start..start + element.len())
 }
 
-/// The octets of a request in one exact allocation, with its top Via marked.
+/// The octets of a request in one allocation, with its top Via marked, and with a little room: where nothing else is
+/// kept, the response takes the place of the request, and it is longer by our tag and a line or two.
 pub(super) fn marked(
     packet: &Packet<'_>,
     message: &Message<'_>,
@@ -79,10 +80,17 @@ pub(super) fn marked(
     buffer: &mut Vec<u8>,
 ) -> Vec<u8> {
     let octets = message.octets();
-    let Some(range) = mark(packet, message, via, buffer) else { return octets.to_vec() };
-    let mut whole = Vec::with_capacity(octets.len() - range.len() + buffer.len());
+    let Some(range) = mark(packet, message, via, buffer) else {
+        let mut whole = Vec::with_capacity(octets.len() + ROOM);
+        whole.extend_from_slice(octets);
+        return whole;
+    };
+    let mut whole = Vec::with_capacity(octets.len() - range.len() + buffer.len() + ROOM);
     whole.extend_from_slice(&octets[..range.start]);
     whole.extend_from_slice(buffer);
     whole.extend_from_slice(&octets[range.end..]);
     whole
 }
+
+/// What a 200 to REGISTER with one Contact has more than its request.
+const ROOM: usize = 96;

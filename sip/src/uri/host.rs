@@ -37,9 +37,13 @@ impl<'a> Host<'a> {
                 close.ok_or(UriError { at, expected: "a closing bracket behind the IPv6 address" })?;
             return Ok((Self::V6(v6(&octets[at + 1..close], at + 1)?), close + 1));
         }
-        let is_host = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
-        let length = octets[at..].iter().position(|octet| !is_host(octet)).unwrap_or(octets.len() - at);
-        let text = &octets[at..at + length];
+        let rest = &octets[at..];
+        // Most hosts of a message are addresses in their plain form, which needs no second look.
+        if let Some((address, length)) = plain_v4(rest) {
+            return Ok((Self::V4(address), at + length));
+        }
+        let length = rest.iter().position(|octet| !is_host(*octet)).unwrap_or(rest.len());
+        let text = &rest[..length];
         let wrong = |expected| UriError { at, expected };
         // RFC 3261 §25.1: the top label of a name begins with a letter, so a numeric one means an address.
         let top = text.strip_suffix(b".").unwrap_or(text).rsplit(|octet| *octet == b'.').next();
@@ -68,10 +72,11 @@ impl<'a> Host<'a> {
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Name(name) => out.extend_from_slice(name.as_bytes()),
-            address => {
+            Self::V4(address) => write_v4(*address, out),
+            Self::V6(_) => {
                 use std::io::Write;
                 // Writing to a `Vec` cannot fail.
-                let _ = write!(out, "{address}");
+                let _ = write!(out, "{self}");
             }
         }
     }
@@ -111,9 +116,52 @@ impl fmt::Display for Host<'_> {
     }
 }
 
+/// Appends an address in its usual form.
+pub(crate) fn write_v4(address: Ipv4Addr, out: &mut Vec<u8>) {
+    for (place, part) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            out.push(b'.');
+        }
+        out.extend_from_slice(crate::text::decimal(u64::from(part), &mut [0; 20]));
+    }
+}
+
 /// Letters, digits and inner hyphens; the underscore too, which names inside companies have.
 fn is_label(label: &[u8]) -> bool {
     label.first().is_some_and(|first| *first != b'-') && label.last().is_some_and(|last| *last != b'-')
+}
+
+/// True for what may stand in a name or an IPv4 address.
+const fn is_host(octet: u8) -> bool {
+    HOST[octet as usize]
+}
+
+/// The IPv4 address in front and its length, when it has four numbers and nothing of a host behind.
+fn plain_v4(octets: &[u8]) -> Option<(Ipv4Addr, usize)> {
+    let (mut parts, mut at) = ([0_u8; 4], 0);
+    for (place, part) in parts.iter_mut().enumerate() {
+        if place > 0 {
+            if octets.get(at) != Some(&b'.') {
+                return None;
+            }
+            at += 1;
+        }
+        let start = at;
+        let mut number = 0_u16;
+        while at < start + 3
+            && let Some(digit) =
+                octets.get(at).map(|octet| octet.wrapping_sub(b'0')).filter(|digit| *digit < 10)
+        {
+            number = number * 10 + u16::from(digit);
+            at += 1;
+        }
+        if at == start {
+            return None;
+        }
+        *part = u8::try_from(number).ok()?;
+    }
+    let ends = octets.get(at).is_none_or(|octet| !is_host(*octet));
+    ends.then(|| (Ipv4Addr::from(parts), at))
 }
 
 /// Four numbers of one to three decimal digits; leading zeros mean nothing (RFC 3261 §25.1).
@@ -151,3 +199,13 @@ fn v6(text: &[u8], at: usize) -> Result<Ipv6Addr, UriError> {
         _ => Err(wrong),
     }
 }
+
+const HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0_u8;
+    while octet < 128 {
+        table[octet as usize] = octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
+        octet += 1;
+    }
+    table
+};

@@ -37,7 +37,7 @@ impl<'a> SipUri<'a> {
     pub(super) fn parse(octets: &'a [u8], start: usize, secure: bool) -> Result<Self, UriError> {
         let mut at = start;
         let (mut user, mut password) = (None, None);
-        if let Some(sign) = memchr::memchr(b'@', &octets[at..]).map(|found| at + found) {
+        if let Some(sign) = crate::scan::find(b'@', &octets[at..]).map(|found| at + found) {
             let end = run(octets, at, USER)?;
             let expected = "a user part";
             user = (end > at).then(|| &octets[at..end]).ok_or(UriError { at, expected }).map(Some)?;
@@ -277,7 +277,7 @@ pub(super) fn run(octets: &[u8], mut at: usize, class: u8) -> Result<usize, UriE
 
 /// A part at the first of its separators.
 fn cut(part: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    match memchr::memchr(separator, part) {
+    match crate::scan::find(separator, part) {
         Some(at) => (&part[..at], Some(&part[at + 1..])),
         None => (part, None),
     }
