@@ -89,8 +89,20 @@ pub struct Service {
 impl Service {
     /// Makes the edge of a shard. `seed` must be drawn anew for each shard and start; `inbox` is the shard's own.
     pub fn new(settings: Arc<Settings>, services: Services, inbox: Inbox<Posted>, seed: [u64; 4]) -> Self {
+        Self::new_at(settings, services, inbox, seed, clock::now(), clock::unix_ms())
+    }
+
+    /// The same, whose time begins at `now`, which is `unix_ms` on the wall.
+    pub fn new_at(
+        settings: Arc<Settings>,
+        services: Services,
+        inbox: Inbox<Posted>,
+        seed: [u64; 4],
+        now: Instant,
+        unix_ms: u64,
+    ) -> Self {
         let timeout = *settings.config.question_timeout;
-        let edge = Edge::new(settings, seed, clock::now(), clock::unix_ms());
+        let edge = Edge::new(settings, seed, now, unix_ms);
         let post = Arc::new(Post(inbox));
         let sinks = Sinks {
             identified: Arc::<Post>::clone(&post),
@@ -100,6 +112,25 @@ impl Service {
             resolved: post,
         };
         Self { edge, desk: Desk { services, sinks, timeout, answered: VecDeque::new() } }
+    }
+
+    /// Takes one input at `now`, which is `unix_ms` on the wall.
+    pub fn handle_at(&mut self, now: Instant, unix_ms: u64, input: NodeInput<'_, Posted>, out: &mut Outbox) {
+        self.edge.set_wall(now, unix_ms);
+        let input = match input {
+            NodeInput::Packet(packet) => Input::Packet(packet),
+            NodeInput::Posted(Posted::Answer(ticket, answer)) => Input::Answered(ticket, answer),
+            NodeInput::Posted(Posted::Command(command)) => return self.obey(now, command),
+            NodeInput::Failed { transaction, why } => Input::Failed { transaction, why },
+            NodeInput::ConnectionClosed(connection) => Input::ConnectionClosed(connection),
+            NodeInput::Tick => Input::Tick,
+        };
+        let mut outputs = Outputs { wire: out, desk: &mut self.desk };
+        self.edge.handle(now, input, &mut outputs);
+        // Answers that were there at once are inputs of the same turn, one after the other.
+        while let Some((ticket, answer)) = outputs.desk.answered.pop_front() {
+            self.edge.handle(now, Input::Answered(ticket, answer), &mut outputs);
+        }
     }
 
     fn obey(&mut self, now: Instant, command: Command) {
@@ -120,21 +151,7 @@ impl node::Core for Service {
     type Posted = Posted;
 
     fn handle(&mut self, now: Instant, input: NodeInput<'_, Posted>, out: &mut Outbox) {
-        self.edge.set_wall(now, clock::unix_ms());
-        let input = match input {
-            NodeInput::Packet(packet) => Input::Packet(packet),
-            NodeInput::Posted(Posted::Answer(ticket, answer)) => Input::Answered(ticket, answer),
-            NodeInput::Posted(Posted::Command(command)) => return self.obey(now, command),
-            NodeInput::Failed { transaction, why } => Input::Failed { transaction, why },
-            NodeInput::ConnectionClosed(connection) => Input::ConnectionClosed(connection),
-            NodeInput::Tick => Input::Tick,
-        };
-        let mut outputs = Outputs { wire: out, desk: &mut self.desk };
-        self.edge.handle(now, input, &mut outputs);
-        // Answers that were there at once are inputs of the same turn, one after the other.
-        while let Some((ticket, answer)) = outputs.desk.answered.pop_front() {
-            self.edge.handle(now, Input::Answered(ticket, answer), &mut outputs);
-        }
+        self.handle_at(now, clock::unix_ms(), input, out);
     }
 
     fn deadline(&self) -> Option<Instant> {

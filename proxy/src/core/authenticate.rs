@@ -90,9 +90,9 @@ pub(crate) fn demand(settings: &Settings, flow: &Flow, request: &Request<'_>, wa
 
 /// What stands in a request of credentials for our realm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Claim {
+pub(crate) enum Claim<'a> {
     /// Credentials with a fresh nonce of ours: whose.
-    Credentials(String),
+    Credentials(Cow<'a, str>),
     /// None that could be checked: a challenge is due.
     Challenge {
         /// The nonce was ours and too old: the password may be right.
@@ -154,7 +154,7 @@ impl Guard {
     }
 
     /// Looks for credentials that are worth a question to the directory.
-    pub fn claim(&self, settings: &Settings, now_s: u64, request: &Request<'_>, side: Side) -> Claim {
+    pub fn claim<'a>(&self, settings: &Settings, now_s: u64, request: &Request<'a>, side: Side) -> Claim<'a> {
         let Some(authorization) = credentials(settings, request.message, side) else {
             return Claim::Challenge { stale: false };
         };
@@ -163,7 +163,7 @@ impl Guard {
         }
         match self.nonces.check(authorization.nonce.raw, now_s) {
             Freshness::Fresh { edge, .. } if edge == self.edge => {
-                Claim::Credentials(String::from_utf8_lossy(&authorization.unescaped_username()).into_owned())
+                Claim::Credentials(request::lossy(authorization.unescaped_username()))
             }
             Freshness::Fresh { .. } | Freshness::Stale => Claim::Challenge { stale: true },
             Freshness::Forged => Claim::Challenge { stale: false },

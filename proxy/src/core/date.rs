@@ -1,13 +1,15 @@
 //! The Date header (RFC 3261 §20.17): always GMT, in the form of RFC 1123.
 
+use super::text::Text;
+
 /// `Sat, 13 Nov 2010 23:29:00 GMT` for a time in seconds since 1970.
-pub(crate) fn http(unix_s: u64) -> String {
+pub(crate) fn http(unix_s: u64) -> Text {
     let days = unix_s / 86_400;
     let (hour, minute, second) = (unix_s / 3600 % 24, unix_s / 60 % 60, unix_s % 60);
     let weekday = WEEKDAYS[(days % 7) as usize];
     let (year, month, day) = civil(days);
     let month = MONTHS[month - 1];
-    format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
+    Text::of(format_args!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT"))
 }
 
 /// Year, month from 1, and day from 1 of a day since 1970, by the Gregorian calendar of 400-year cycles.
@@ -43,7 +45,7 @@ mod tests {
             (1_709_251_199, "Thu, 29 Feb 2024 23:59:59 GMT"),
             (4_102_444_799, "Thu, 31 Dec 2099 23:59:59 GMT"),
         ] {
-            assert_eq!(http(unix_s), text);
+            assert_eq!(http(unix_s).as_str(), text);
         }
     }
 }

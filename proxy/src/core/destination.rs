@@ -8,7 +8,7 @@ use sip::uri::Uri;
 use super::effect::Turn;
 use super::flow;
 use super::means::Means;
-use super::request::{self, Request};
+use super::request;
 use super::response_context::{Kind, ResponseContext};
 use super::route::{Call, Decision};
 use super::targets::Target;
@@ -55,12 +55,11 @@ impl ResponseContext {
     fn destination(&self, means: &Means, turn: &Turn<'_>) -> Destination {
         let settings = &means.settings;
         let unreadable = Destination::Nowhere(500, "Server Internal Error");
-        let Ok(message) = Message::parse(self.request_octets(means), &settings.limits) else {
+        let Some((method, uri_text)) = Message::request_line(self.request_octets(means)) else {
             return unreadable;
         };
-        let Ok(request) = Request::read(&message) else { return unreadable };
         // §16.4: what a strict router put there has been put back.
-        let uri_text = self.way.keep.as_ref().map_or(request.uri_text, |(uri, _)| uri);
+        let uri_text = self.way.keep.as_ref().map_or(uri_text, |(uri, _)| uri);
         let Ok(uri) = Uri::parse(uri_text) else {
             return Destination::Nowhere(400, "Bad Request-URI");
         };
@@ -102,7 +101,7 @@ impl ResponseContext {
             host_is_local: true,
             from_user: self.caller.as_ref().map(|caller| caller.name.as_str()),
             from_extension: self.caller.as_ref().and_then(|caller| caller.extension.as_deref()),
-            method: request.method.as_str(),
+            method: method.as_str(),
             unix_s: i64::try_from(turn.unix_ms / 1000).unwrap_or(i64::MAX),
         }))
     }

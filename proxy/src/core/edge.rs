@@ -165,10 +165,11 @@ impl Edge {
 
     fn on_packet(&mut self, turn: &mut Turn<'_>, packet: &Packet<'_>) {
         let limits = self.means.settings.limits;
-        let Ok(message) = Message::parse(packet.octets, &limits) else {
+        let Ok(mut message) = Message::parse(packet.octets, &limits) else {
             self.means.counters.unparseable += 1;
             return;
         };
+        message.remember();
         if let Err(refusal) = sip::validate::check(&message, &limits) {
             return self.on_invalid(turn, packet, &message, refusal);
         }

@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use sip::transport::{ConnectionId, Flow, ListenerId, Transport};
 
 /// What the registrar keeps: the start of this process, whether the phone is behind NAT, and the flow.
-pub fn write_binding(flow: &Flow, behind_nat: bool, start: u32, out: &mut Vec<u8>) {
-    out.extend_from_slice(&start.to_be_bytes());
-    out.push(u8::from(behind_nat));
+pub fn write_binding(flow: &Flow, behind_nat: bool, start: u32, out: &mut impl Extend<u8>) {
+    out.extend(start.to_be_bytes());
+    out.extend([u8::from(behind_nat)]);
     write(flow, out);
 }
 
@@ -27,7 +27,7 @@ pub fn read_binding(mut octets: &[u8], start: u32) -> Option<(Read, bool)> {
 ///
 /// Layout: one octet of transport (low 3 bits) and marks, the listener, the remote address and port, the local
 /// address when it is known and of IPv4 (of a datagram flow), and for streams the connection.
-pub fn write(flow: &Flow, out: &mut Vec<u8>) {
+pub fn write(flow: &Flow, out: &mut impl Extend<u8>) {
     let mut head = number(flow.transport);
     let local = match flow.local {
         IpAddr::V4(local) if !local.is_unspecified() && flow.connection.is_none() => Some(local),
@@ -37,19 +37,19 @@ pub fn write(flow: &Flow, out: &mut Vec<u8>) {
     head |= if remote.is_ipv6() { V6 } else { 0 };
     head |= if local.is_some() { LOCAL } else { 0 };
     head |= if flow.connection.is_some() { CONNECTION } else { 0 };
-    out.push(head);
-    out.extend_from_slice(&flow.listener.0.to_be_bytes());
+    out.extend([head]);
+    out.extend(flow.listener.0.to_be_bytes());
     match remote {
-        IpAddr::V4(remote) => out.extend_from_slice(&remote.octets()),
-        IpAddr::V6(remote) => out.extend_from_slice(&remote.octets()),
+        IpAddr::V4(remote) => out.extend(remote.octets()),
+        IpAddr::V6(remote) => out.extend(remote.octets()),
     }
-    out.extend_from_slice(&flow.remote.port().to_be_bytes());
+    out.extend(flow.remote.port().to_be_bytes());
     if let Some(local) = local {
-        out.extend_from_slice(&local.octets());
+        out.extend(local.octets());
     }
     if let Some(connection) = flow.connection {
-        out.extend_from_slice(&connection.slot.to_be_bytes());
-        out.extend_from_slice(&connection.generation.to_be_bytes());
+        out.extend(connection.slot.to_be_bytes());
+        out.extend(connection.generation.to_be_bytes());
     }
 }
 

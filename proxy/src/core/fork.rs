@@ -14,7 +14,7 @@ use super::effect::{Effect, Tried, Turn};
 use super::forward::Copy;
 use super::means::{Means, User, Waiter};
 use super::record_route::{RecordRoutes, Side};
-use super::request::{self, Request};
+use super::request;
 use super::response_context::{Branch, BranchState, Hop, Kind, ResponseContext};
 use super::targets;
 use super::token::{Bound, End};
@@ -133,9 +133,15 @@ impl ResponseContext {
 
     fn address_of(&self, means: &Means, place: usize) -> Option<Address> {
         let target = &self.branches[place].target;
-        let message = Message::parse(self.request_octets(means), &means.settings.limits).ok()?;
-        let route = target.route.first().map(|route| route.as_bytes());
-        let route = route.or_else(|| self.way.remaining(&message).next());
+        let message;
+        let route = match target.route.first() {
+            Some(route) => Some(route.as_bytes()),
+            None if self.way.goes_on => {
+                message = Message::parse(self.request_octets(means), &means.settings.limits).ok()?;
+                self.way.remaining(&message).next()
+            }
+            None => None,
+        };
         match route {
             Some(route) => request::sip_route(route).map(|uri| Address::of(&uri)),
             None => match Uri::parse(&target.uri).ok()? {
@@ -210,11 +216,10 @@ impl ResponseContext {
         let Some(listener) = listener else { return false };
         let text = means.branches.draw(self.seen);
         let Ok(message) = Message::parse(self.request_octets(means), &settings.limits) else { return false };
-        let Ok(request) = Request::read(&message) else { return false };
-        let record = self.record_routes(means, &request, branch, hop, Side::of(hop, listener));
+        let record = self.record_routes(means, &message, branch, hop, Side::of(hop, listener));
         let breadth_said = message.count(sip::message::Name::MaxBreadth) > 0;
         Copy {
-            request: &request,
+            message: &message,
             way: &self.way,
             target: &branch.target,
             hop,
@@ -232,12 +237,16 @@ impl ResponseContext {
     fn record_routes(
         &self,
         means: &Means,
-        request: &Request<'_>,
+        message: &Message<'_>,
         branch: &Branch,
         hop: &NextHop,
         callee: Side,
     ) -> RecordRoutes {
-        if request.is_in_dialog() || !matches!(self.kind, Kind::Invite | Kind::OpensDialog) {
+        let opens = matches!(self.kind, Kind::Invite | Kind::OpensDialog);
+        let (true, Ok(from), Ok(to)) = (opens, message.from(), message.to()) else {
+            return RecordRoutes::default();
+        };
+        if to.tag().is_some_and(|tag| !tag.is_empty()) {
             return RecordRoutes::default();
         }
         let caller = Side {
@@ -245,14 +254,14 @@ impl ResponseContext {
             listener: self.flow.listener,
             remote: self.flow.remote.ip(),
         };
-        let name = |user: &Option<std::sync::Arc<proto::User>>| user.as_ref().map(|user| user.name.clone());
-        let (caller_name, callee_name) = (name(&self.caller), name(&branch.target.user));
+        let caller_name = self.caller.as_ref().map(|user| user.name.as_str());
+        let callee_name = branch.target.user.as_ref().map(|user| user.name.as_str());
         // A phone that is reached as its Contact says needs no flow in the token, and behind a proxy the flow is
         // not the phone's.
         let keeps_flow = self.first_hop && (self.behind_nat || self.flow.connection.is_some());
         let caller_end = End {
             flow: keeps_flow.then_some(self.flow),
-            user: caller_name.as_deref().unwrap_or_default(),
+            user: caller_name.unwrap_or_default(),
             instance: self.caller_instance,
         };
         let callee_end = End {
@@ -260,13 +269,14 @@ impl ResponseContext {
                 NextHop::Flow(flow) => Some(*flow),
                 NextHop::Address { .. } => None,
             },
-            user: callee_name.as_deref().unwrap_or_default(),
+            user: callee_name.unwrap_or_default(),
             instance: branch.target.instance,
         };
-        let bound = Bound { call_id: request.call_id, from_tag: request.from_tag, to_tag: b"" };
-        let mut token = Vec::with_capacity(super::token::TOKEN_CHARACTERS_MAX);
+        let from_tag = from.tag().unwrap_or_default();
+        let bound = Bound { call_id: message.call_id(), from_tag, to_tag: b"" };
+        let mut token = SmallVec::new();
         means.settings.tokens.sign(&caller_end, &callee_end, bound, &mut token);
-        let secure = request.uri.as_sip().is_some_and(|uri| uri.secure);
+        let secure = message.uri().is_ok_and(|uri| uri.as_sip().is_some_and(|uri| uri.secure));
         RecordRoutes::new(&means.settings, caller, callee, secure, &token)
     }
 

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::authenticate;
 use super::record_route::RecordRoutes;
-use super::request::{self, Request};
+use super::request;
 use super::route_headers::Way;
 use super::settings::Settings;
 use super::targets::Target;
@@ -17,7 +17,7 @@ use super::text::Text;
 /// Everything that a copy depends on.
 pub(crate) struct Copy<'a> {
     /// The request as it came.
-    pub request: &'a Request<'a>,
+    pub message: &'a Message<'a>,
     /// What its Routes said.
     pub way: &'a Way,
     /// Where the copy goes.
@@ -39,11 +39,12 @@ pub(crate) struct Copy<'a> {
 impl Copy<'_> {
     /// Writes the copy behind what stands in `out`.
     pub fn write(&self, settings: &Settings, out: &mut Vec<u8>) {
-        let message = self.request.message;
+        let message = self.message;
         let mut digits = [0; 20];
         let mut breadth_digits = [0; 20];
         // §16.6 step 3: one hop fewer. A missing Max-Forwards becomes 70.
-        let forwards = self.request.max_forwards.map_or(MAX_FORWARDS, |left| left.saturating_sub(1));
+        let forwards =
+            message.max_forwards().ok().flatten().map_or(MAX_FORWARDS, |left| left.saturating_sub(1));
         let forwards = sip::text::decimal(u64::from(forwards), &mut digits);
         let via = via(settings, self.hop.transport(), self.listener, self.hop.remote().ip(), self.branch);
         let routes = self.routes();
@@ -86,7 +87,7 @@ impl Copy<'_> {
             return Routes::AsTheyAre { own: self.way.own };
         }
         let mut text = Text::default();
-        let kept = self.way.remaining(self.request.message);
+        let kept = self.way.remaining(self.message);
         let mut all = self.target.route.iter().map(|route| route.as_bytes()).chain(kept);
         if strict_next {
             all.next();
@@ -107,14 +108,14 @@ impl Copy<'_> {
     /// The URI of the first Route when it is a strict router: it has no `lr`.
     fn strict_next(&self) -> Option<Box<[u8]>> {
         let first = self.target.route.first().map(|route| route.as_bytes());
-        let first = first.or_else(|| self.way.remaining(self.request.message).next())?;
+        let first = first.or_else(|| self.way.remaining(self.message).next())?;
         let (uri, loose) = request::route_uri(first)?;
         (!loose).then(|| uri.into())
     }
 
     /// Credentials of other realms; ours go no further (RFC 3261 §22.3). `None` when there are none of ours.
     fn others_credentials(&self, settings: &Settings) -> Option<Others<'_>> {
-        let message: &Message<'_> = self.request.message;
+        let message = self.message;
         if message.count(Name::ProxyAuthorization) == 0 {
             return None;
         }
@@ -130,7 +131,7 @@ impl Copy<'_> {
     /// RFC 3325 §7: an identity that is to be private does not leave the trust domain; P-Preferred-Identity is
     /// for us alone.
     fn without_identities<'m>(&'m self, edit: Edit<'m, 'm>) -> Edit<'m, 'm> {
-        let message = self.request.message;
+        let message = self.message;
         let private = authenticate::wants_privacy(message);
         let edit = if message.count(Name::PPreferredIdentity) > 0 {
             edit.remove(Name::PPreferredIdentity)

@@ -21,6 +21,7 @@ use super::means::{Means, User, Waiter};
 use super::nat;
 use super::request::{self, Request};
 use super::slots::Slot;
+use super::text::Text;
 
 /// One REGISTER that waits for an answer of a service. Its octets are kept by its server transaction.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Registering {
     flow: Flow,
     /// The nonce is to be replaced: half of its life has gone.
     nonce_ages: bool,
+    /// The request has a Path, which the answer tells back.
+    has_path: bool,
 }
 
 impl Edge {
@@ -89,10 +92,11 @@ impl Edge {
         message: &Message<'_>,
         key: TransactionKey,
     ) -> Option<Slot> {
+        let has_path = message.count(Name::Path) > 0;
         let none = TransactionId { slot: u32::MAX, generation: u32::MAX };
         let slot = self
             .registrations
-            .insert(Registering { server: none, flow: packet.flow, nonce_ages: false })
+            .insert(Registering { server: none, flow: packet.flow, nonce_ages: false, has_path })
             .ok()?;
         let user = User::Registrant(slot);
         let Ok(server) = self.means.endpoint.accept(turn.now, packet, message, key, user) else {
@@ -180,12 +184,8 @@ impl Edge {
     fn accept_registration(&mut self, turn: &mut Turn<'_>, slot: Slot, bindings: &Bindings) {
         let Some(registering) = self.registrations.get(slot) else { return };
         self.means.counters.registrations += 1;
-        let kept = self.means.endpoint.kept_request(registering.server).unwrap_or_default();
-        let Ok(message) = Message::parse(kept, &self.means.settings.limits) else {
-            return self.end_registration(turn, slot, Status::of(500), None, &[]);
-        };
-        let contacts: SmallVec<[String; 2]> = bindings.iter().map(|binding| contact_line(&binding)).collect();
-        let path: SmallVec<[String; 1]> = message.lines(Name::Path).map(lossy).collect();
+        let contacts: SmallVec<[Text; 2]> = bindings.iter().map(|binding| contact_line(&binding)).collect();
+        let path = if registering.has_path { self.path_of(registering.server) } else { SmallVec::new() };
         let outbound = bindings.iter().any(|binding| binding.reg_id != 0);
         let now_s = turn.unix_ms / 1000;
         let date = date::http(now_s);
@@ -201,6 +201,15 @@ impl Edge {
         headers.extend([("Supported", "path, outbound"), ("Date", date.as_str())]);
         headers.extend(next_nonce.as_deref().map(|next| ("Authentication-Info", next)));
         self.end_registration(turn, slot, Status::of(200), None, &headers);
+    }
+
+    /// The Path of a kept request, a text for each line.
+    fn path_of(&self, server: TransactionId) -> SmallVec<[String; 1]> {
+        let kept = self.means.endpoint.kept_request(server).unwrap_or_default();
+        let message = Message::parse(kept, &self.means.settings.limits);
+        message.map_or(SmallVec::new(), |message| {
+            message.lines(Name::Path).map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+        })
     }
 
     fn end_registration(
@@ -309,11 +318,12 @@ fn ask_registrar(
     let path: SmallVec<[&str; 2]> =
         message.elements(Name::Path).filter_map(|path| std::str::from_utf8(path).ok()).collect();
     let behind_nat = nat::is_behind_nat(&registering.flow, message, first_uri.as_ref());
-    let mut flow = Vec::with_capacity(40);
+    let mut flow = SmallVec::<[u8; 40]>::new();
     flow::write_binding(&registering.flow, behind_nat, means.settings.tokens.start(), &mut flow);
-    let source = format!("{}:{}", registering.flow.transport.param_name(), registering.flow.remote);
-    let call_id = lossy(request.call_id);
-    let user_agent = message.first(Name::UserAgent).map(lossy).unwrap_or_default();
+    let transport = registering.flow.transport.param_name();
+    let source = Text::of(format_args!("{transport}:{}", registering.flow.remote));
+    let call_id = String::from_utf8_lossy(request.call_id);
+    let user_agent = message.first(Name::UserAgent).map(String::from_utf8_lossy).unwrap_or_default();
     let question = Register {
         now_ms: turn.unix_ms,
         aor,
@@ -323,7 +333,7 @@ fn ask_registrar(
         path: &path,
         flow: &flow,
         user_agent: &user_agent,
-        source: &source,
+        source: source.as_str(),
     };
     let asked = means.ask(turn, Waiter::Registration(slot), Effect::Register(question));
     asked.map(|_| ()).map_err(|_| Refusal::of(503, "Too Many Questions"))
@@ -347,14 +357,14 @@ fn other_params(contact: &Contact<'_>) -> String {
     for param in contact.params().iter().filter(|param| !known.iter().any(|known| param.is(known))) {
         param.write(&mut text);
     }
-    lossy(&text)
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// A binding as a 200 tells it (§10.3 step 8).
-fn contact_line(binding: &proto::Binding<'_>) -> String {
+fn contact_line(binding: &proto::Binding<'_>) -> Text {
     use std::fmt::Write;
-    let mut line = format!("<{}>", binding.uri);
-    // Writing into a String does not fail.
+    let mut line = Text::of(format_args!("<{}>", binding.uri));
+    // Writing into memory does not fail.
     if binding.q < 1000 {
         let _ = write!(line, ";q=0.{:03}", binding.q);
     }
@@ -370,8 +380,4 @@ fn contact_line(binding: &proto::Binding<'_>) -> String {
 
 fn text(octets: &[u8]) -> Result<&str, Refusal> {
     std::str::from_utf8(octets).map_err(|_| Refusal::of(400, "Malformed Contact"))
-}
-
-fn lossy(octets: &[u8]) -> String {
-    String::from_utf8_lossy(octets).into_owned()
 }

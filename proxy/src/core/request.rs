@@ -34,7 +34,7 @@ impl<'a> Request<'a> {
         let bad = |why| Refusal::of(400, why);
         let method = message.method().ok_or(bad("Malformed Method"))?;
         let uri_text = message.request_uri().ok_or(bad("Malformed Request-URI"))?;
-        let uri = Uri::parse(uri_text).map_err(|_| bad("Malformed Request-URI"))?;
+        let uri = message.uri().map_err(|_| bad("Malformed Request-URI"))?;
         let from = message.from().map_err(|_| bad("Malformed From"))?;
         let to = message.to().map_err(|_| bad("Malformed To"))?;
         Ok(Self {
@@ -42,9 +42,9 @@ impl<'a> Request<'a> {
             method,
             uri,
             uri_text,
-            from: from.uri().map_err(|_| bad("Malformed From"))?,
+            from: message.from_uri().map_err(|_| bad("Malformed From"))?,
             from_tag: from.tag().unwrap_or_default(),
-            to: to.uri().map_err(|_| bad("Malformed To"))?,
+            to: message.to_uri().map_err(|_| bad("Malformed To"))?,
             to_tag: to.tag().unwrap_or_default(),
             call_id: message.call_id(),
             cseq: message.cseq().map_err(|_| bad("Malformed CSeq"))?.number,
@@ -59,13 +59,21 @@ impl<'a> Request<'a> {
 }
 
 /// The user part of a URI, its escapes resolved; the digits of a `tel:` URI. Empty when there is none.
-pub(crate) fn user_of(uri: &Uri<'_>) -> String {
-    let octets: Cow<'_, [u8]> = match uri {
+pub(crate) fn user_of<'a>(uri: &Uri<'a>) -> Cow<'a, str> {
+    let octets: Cow<'a, [u8]> = match uri {
         Uri::Sip(uri) => uri.unescaped_user().unwrap_or_default(),
         Uri::Tel(uri) => Cow::Owned(uri.digits().collect()),
         Uri::Other { .. } => Cow::Borrowed(b""),
     };
-    String::from_utf8_lossy(&octets).into_owned()
+    lossy(octets)
+}
+
+/// Octets as text, what is no UTF-8 replaced.
+pub(crate) fn lossy(octets: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match octets {
+        Cow::Borrowed(octets) => String::from_utf8_lossy(octets),
+        Cow::Owned(octets) => Cow::Owned(String::from_utf8_lossy(&octets).into_owned()),
+    }
 }
 
 /// The URI of an element of Route or Path, and whether it is a loose router. `None` when it cannot be read.

@@ -22,6 +22,11 @@ impl Text {
         self.0.extend_from_slice(octets);
     }
 
+    /// The text; empty where octets were pushed that are none.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
     /// The octets.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -16,6 +16,9 @@ use super::flow;
 /// The longest token, in characters.
 pub const TOKEN_CHARACTERS_MAX: usize = 96;
 
+/// Room for a token, on the stack.
+pub type TokenText = SmallVec<[u8; TOKEN_CHARACTERS_MAX]>;
+
 /// One end of a dialog, as it is written.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct End<'a> {
@@ -85,9 +88,9 @@ impl Keys {
     }
 
     /// Appends the token of a new dialog; `bound.from_tag` is the caller's.
-    pub fn sign(&self, caller: &End<'_>, callee: &End<'_>, bound: Bound<'_>, out: &mut Vec<u8>) {
+    pub fn sign(&self, caller: &End<'_>, callee: &End<'_>, bound: Bound<'_>, out: &mut TokenText) {
         let (id, key) = self.keys[0];
-        let mut octets = Vec::with_capacity(OCTETS_MAX);
+        let mut octets = SmallVec::<[u8; OCTETS_MAX]>::new();
         octets.extend_from_slice(&[id, 0]);
         octets.extend_from_slice(&self.start.to_be_bytes());
         for (end, mark) in [(caller, CALLER_FLOW), (callee, CALLEE_FLOW)] {
@@ -180,7 +183,7 @@ fn same(left: &[u8; SIGNATURE], right: &[u8; SIGNATURE]) -> bool {
     left.iter().zip(right).fold(0, |seen, (left, right)| seen | (left ^ right)) == 0
 }
 
-fn write_base64url(octets: &[u8], out: &mut Vec<u8>) {
+fn write_base64url(octets: &[u8], out: &mut TokenText) {
     for chunk in octets.chunks(3) {
         let word =
             chunk.iter().fold(0_u32, |word, octet| word << 8 | u32::from(*octet)) << (8 * (3 - chunk.len()));

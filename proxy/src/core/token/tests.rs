@@ -26,9 +26,9 @@ fn way(transport: Transport, remote: &str) -> Flow {
 }
 
 fn sign(keys: &Keys, caller: &End<'_>, callee: &End<'_>) -> Vec<u8> {
-    let mut text = Vec::new();
+    let mut text = TokenText::new();
     keys.sign(caller, callee, BOUND, &mut text);
-    text
+    text.to_vec()
 }
 
 #[test]
