@@ -1,7 +1,13 @@
 //! Generates the messages, clients and servers of the `.proto` files; protox reads them, so that no protoc is needed.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["src/failure.proto", "src/registrar.proto", "src/directory.proto", "src/media.proto"];
+    let files = [
+        "src/failure.proto",
+        "src/registrar.proto",
+        "src/directory.proto",
+        "src/media.proto",
+        "src/application.proto",
+    ];
     for file in files {
         println!("cargo::rerun-if-changed={file}");
     }

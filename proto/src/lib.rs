@@ -17,6 +17,7 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod application;
 pub mod asked;
 pub mod directory;
 mod failure;
@@ -29,6 +30,9 @@ pub mod registrar;
 mod serve;
 pub mod wire;
 
+pub use application::{
+    Application, ApplicationClient, ApplicationCounters, ApplicationServer, Conductor, RunLimits,
+};
 pub use asked::{Asked, Awaited, Reply, ServiceError, Sink, Ticket, awaited};
 pub use directory::{
     AddUser, Directory, Find, Found, Ha1, Identified, Identify, ListUsers, ListedUser, NewSecret, User,
