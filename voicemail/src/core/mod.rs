@@ -1,0 +1,118 @@
+//! Dialogues with callers: `handle(input, out)`. Time stands in the events; nothing here waits.
+
+mod deposit;
+mod policy;
+mod talk;
+#[cfg(test)]
+mod tests;
+
+use proto::application::{Command, Event};
+
+pub use deposit::Deposit;
+pub use policy::Policy;
+
+/// What a dialogue is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// An event of the run.
+    Event(Event),
+    /// The mailbox that was asked for, where there is one.
+    Opened(Option<Box<Mailbox>>),
+    /// What became of a message that was to be filed.
+    Filed(Filed),
+}
+
+/// What a dialogue wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A command of the run. Ids rise from 1, and the same events give the same ids.
+    Command {
+        /// Its id.
+        id: u32,
+        /// What to do.
+        command: Command,
+    },
+    /// Asks for the mailbox of a number; answered by [`Input::Opened`].
+    Open {
+        /// The extension.
+        mailbox: String,
+    },
+    /// Files a message; answered by [`Input::Filed`]. Filing the same recording again changes nothing.
+    File(Box<Message>),
+    /// Throws a recording away.
+    Drop {
+        /// Its name in the record store.
+        file: String,
+    },
+    /// The messages of a mailbox are other ones now: its phones are told (RFC 3842).
+    Waiting {
+        /// The extension.
+        mailbox: String,
+        /// How many there are now.
+        counts: Counts,
+    },
+    /// The dialogue is over. Nothing comes after it.
+    Finished,
+}
+
+/// A mailbox, as far as a caller hears of it. Files are names in the record store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mailbox {
+    /// The extension.
+    pub number: String,
+    /// Its owner's name, as the owner said it.
+    pub name: Option<String>,
+    /// Stands above the other greetings while it is there.
+    pub temporary: Option<String>,
+    /// When nobody answers, or no phone was reached.
+    pub no_answer: Option<String>,
+    /// When the phone is busy, or its user declines.
+    pub busy: Option<String>,
+    /// Where `0` leads, for who would rather talk to somebody.
+    pub operator: Option<String>,
+    /// Takes no more.
+    pub is_full: bool,
+}
+
+/// A message to be filed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The extension whose mailbox it is for.
+    pub mailbox: String,
+    /// The recording in the record store: names the message.
+    pub file: String,
+    /// How long it is, in ms.
+    pub length_ms: u32,
+    /// When it was begun: Unix time in ms.
+    pub at_ms: u64,
+    /// The caller's number; empty where it is withheld.
+    pub caller: String,
+    /// What phones show of the caller.
+    pub caller_name: String,
+    /// Heard before the others.
+    pub is_urgent: bool,
+}
+
+/// The answer to [`Effect::File`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filed {
+    /// It is on the disk.
+    Done(Counts),
+    /// The mailbox was filled meanwhile.
+    Full,
+    /// The store is away. The recording stays where it is.
+    Failed,
+}
+
+/// The messages of a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// New, the urgent ones among them.
+    pub new: u32,
+    /// Heard before, the urgent ones among them.
+    pub old: u32,
+    /// New and urgent.
+    pub new_urgent: u32,
+    /// Old and urgent.
+    pub old_urgent: u32,
+}

@@ -1,0 +1,79 @@
+//! Talking to the caller: commands with their ids, and sentences as sounds.
+
+use std::time::Duration;
+
+use prompt::{Fixed, Language, Piece, Sentence};
+use proto::application::{Command, Sound};
+use proto::media::Repeat;
+
+use super::Effect;
+
+/// The commands to one run.
+#[derive(Debug, Clone)]
+pub(crate) struct Talk {
+    language: Language,
+    id: u32,
+}
+
+/// What is played: a sentence, or a recording of the record store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Say<'a> {
+    Sentence(Sentence<'a>),
+    Recording(&'a str),
+}
+
+impl From<Fixed> for Say<'_> {
+    fn from(fixed: Fixed) -> Self {
+        Say::Sentence(Sentence::Fixed(fixed))
+    }
+}
+
+impl Talk {
+    /// The language of a tag; the first one that there is where the tag is not known.
+    pub(crate) fn new(tag: &str) -> Self {
+        Talk { language: Language::of(tag).unwrap_or_default(), id: 0 }
+    }
+
+    /// Gives a command, and its id.
+    pub(crate) fn command(&mut self, command: Command, out: &mut Vec<Effect>) -> u32 {
+        self.id += 1;
+        out.push(Effect::Command { id: self.id, command });
+        self.id
+    }
+
+    /// Plays to the caller, through to the end.
+    pub(crate) fn play(&mut self, said: &[Say<'_>], out: &mut Vec<Effect>) -> u32 {
+        self.command(self.playing(said, false), out)
+    }
+
+    /// Plays to the caller until a key is pressed, and collects one key. The id is that of the collecting.
+    pub(crate) fn ask(&mut self, said: &[Say<'_>], wait: Duration, out: &mut Vec<Effect>) -> u32 {
+        self.command(self.playing(said, true), out);
+        let collect =
+            Command::Collect { leg: 0, digits_max: 1, first: wait, between: wait, end_digits: String::new() };
+        self.command(collect, out)
+    }
+
+    fn playing(&self, said: &[Say<'_>], stop_on_digit: bool) -> Command {
+        let sounds = said.iter().flat_map(|say| self.sounds(say)).collect();
+        Command::Play { leg: 0, sounds, repeat: Repeat::Times(1), stop_on_digit }
+    }
+
+    fn sounds(&self, say: &Say<'_>) -> Vec<Sound> {
+        let recording = |name: &str| Sound::File(format!("record:{name}"));
+        match say {
+            Say::Recording(name) => vec![recording(name)],
+            Say::Sentence(sentence) => {
+                let pieces = self.language.say(sentence).into_iter();
+                let sounds = pieces.map(|piece| match piece {
+                    Piece::Recording(name) => recording(name),
+                    Piece::Clip(clip) => Sound::Clip {
+                        language: self.language.tag().to_owned(),
+                        name: self.language.clip_name(clip).to_owned(),
+                    },
+                });
+                sounds.collect()
+            }
+        }
+    }
+}

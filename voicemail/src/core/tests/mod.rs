@@ -1,0 +1,4 @@
+//! Ladders of dialogues: what comes in, and all that goes out for it, in order.
+
+mod deposit;
+mod ladder;
