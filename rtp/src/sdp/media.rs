@@ -205,9 +205,14 @@ impl<'s, 'a> Media<'s, 'a> {
 
     /// Its payload types, in order of preference, each with what it means, where that is said or known.
     pub fn codecs(&self) -> impl Iterator<Item = RtpMap<'a>> + use<'s, 'a> {
-        let media = *self;
+        // One pass over the lines, however many formats there are.
+        let said = self.attributes().filter(|attribute| attribute.is("rtpmap"));
+        let maps: Vec<RtpMap<'a>> = said.filter_map(|attribute| RtpMap::read(attribute.value)).collect();
         let numbers = self.formats().filter_map(attribute::payload_type);
-        numbers.filter_map(move |number| media.rtpmap(number))
+        numbers.filter_map(move |number| {
+            let own = maps.iter().find(|map| map.payload_type == number).copied();
+            own.or_else(|| RtpMap::of_static(number))
+        })
     }
 
     /// What a payload type means: by its rtpmap, else for good.
