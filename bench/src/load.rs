@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::unit::{Role, Unit, Verdict};
+use bench::unit::{Role, Unit, Verdict};
 
 /// What one run came to.
 #[derive(Debug, Clone, Copy, Default)]

@@ -6,18 +6,18 @@
 mod cpu;
 mod floor;
 mod load;
+mod memory;
 mod report;
 mod server;
-mod unit;
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bench::unit::{Call, Challenged, Ends, Options, Register, Role, registration_of_bob};
 use load::{Load, Outcome};
-use report::{Case, Row};
+use report::{Case, Extra, Row};
 use server::{Mode, PASSWORD, Peer, Server};
-use unit::{Call, Challenged, Ends, Options, Register, Role};
 
 /// What is measured: a kind of unit at a rate.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +46,6 @@ const PLANS: [Plan; 8] = [
     Plan { name: "call", kind: Kind::Call, rate: 2_000 },
 ];
 
-/// Rounds of each plan: the servers take turns within each.
-const ROUNDS: usize = 3;
 const USERS: u64 = 1_000;
 
 fn main() -> io::Result<()> {
@@ -55,23 +53,29 @@ fn main() -> io::Result<()> {
         Ok(options) => options,
         Err(what) => {
             eprintln!(
-                "{what}\nusage: bench [--carillon FILE] [--json FILE] [--seconds N] [--only NAME] [--clean-rate]"
+                "{what}\nusage: bench [--carillon FILE] [--json FILE] [--seconds N] [--rounds N] [--only NAME] \
+                 [--rate N] [--alone] [--clean-rate] [--memory]"
             );
             std::process::exit(2);
         }
     };
-    let peers: &[Peer] = if server::has_kamailio() {
+    let peers: &[Peer] = if options.alone {
+        &[Peer::Carillon]
+    } else if server::has_kamailio() {
         &[Peer::Carillon, Peer::Kamailio]
     } else {
         eprintln!("kamailio is not installed (apt-get install kamailio), so only Carillon is measured");
         &[Peer::Carillon]
     };
     let mut cases = Vec::new();
-    for plan in PLANS.iter().filter(|plan| options.only.as_deref().is_none_or(|only| plan.name == only)) {
+    for plan in PLANS.iter().filter(|plan| options.wants(plan)) {
         let mut case = Case::new(plan.name, plan.rate, floor::of(plan.kind)?);
-        for round in 1..=ROUNDS {
+        for round in 1..=options.rounds {
             for &peer in peers {
-                eprint!("\r\x1b[K{} at {}/s, round {round} of {ROUNDS}: {peer:?} ...", plan.name, plan.rate);
+                eprint!(
+                    "\r\x1b[K{} at {}/s, round {round} of {}: {peer:?} ...",
+                    plan.name, plan.rate, options.rounds
+                );
                 let row = measure(*plan, peer, &options)?;
                 case.push(peer, row);
             }
@@ -79,15 +83,18 @@ fn main() -> io::Result<()> {
         eprint!("\r\x1b[K");
         cases.push(case);
     }
-    if options.clean_rate {
-        for &peer in peers {
-            let rate = highest_clean_rate(peer, &options)?;
-            println!("highest clean rate of calls, {peer:?}: {rate}/s");
+    let mut extra = Extra::default();
+    for &peer in peers {
+        if options.clean_rate {
+            extra.clean_rates.push((peer, highest_clean_rate(peer, &options)?));
+        }
+        if options.memory {
+            extra.memory.push((peer, memory::of(peer, &options.carillon)?));
         }
     }
-    report::print(&cases);
+    report::print(&cases, &extra);
     if let Some(path) = &options.json {
-        report::write_json(&cases, path)?;
+        report::write_json(&cases, &extra, path)?;
         println!("written: {}", path.display());
     }
     Ok(())
@@ -155,16 +162,6 @@ fn role(kind: Kind, ends: Ends) -> Box<dyn Role> {
     }
 }
 
-fn registration_of_bob(ends: &Ends) -> Vec<u8> {
-    let (server, called) = (ends.server, ends.called);
-    format!(
-        "REGISTER sip:{server} SIP/2.0\r\nVia: SIP/2.0/UDP {called};branch=z9hG4bKbob;rport\r\nMax-Forwards: 70\r\n\
-         From: <sip:bob@{server}>;tag=b\r\nTo: <sip:bob@{server}>\r\nCall-ID: bob-registers\r\nCSeq: 1 REGISTER\r\n\
-         Contact: <sip:bob@{called}>\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
-    )
-    .into_bytes()
-}
-
 /// MD5, since that is what Kamailio is asked with: the same arithmetic for both servers.
 fn digest() -> Challenged {
     Box::new(|challenge, user, uri| sip::auth::answer_md5(challenge, user, PASSWORD, "REGISTER", uri))
@@ -175,7 +172,11 @@ struct CommandLine {
     json: Option<PathBuf>,
     time: Duration,
     only: Option<String>,
+    rate: Option<u32>,
+    rounds: usize,
+    alone: bool,
     clean_rate: bool,
+    memory: bool,
 }
 
 impl CommandLine {
@@ -185,7 +186,11 @@ impl CommandLine {
             json: None,
             time: Duration::from_secs(5),
             only: None,
+            rate: None,
+            rounds: 3,
+            alone: false,
             clean_rate: false,
+            memory: false,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
@@ -197,11 +202,20 @@ impl CommandLine {
                     let seconds = value()?.parse().ok().filter(|seconds| (1..=60).contains(seconds));
                     read.time = Duration::from_secs(seconds.ok_or("--seconds wants 1 to 60")?);
                 }
+                "--rate" => read.rate = Some(value()?.parse().map_err(|_| "--rate wants a number")?),
+                "--rounds" => read.rounds = value()?.parse().map_err(|_| "--rounds wants a number")?,
+                "--alone" => read.alone = true,
                 "--clean-rate" => read.clean_rate = true,
+                "--memory" => read.memory = true,
                 other => return Err(format!("{other} is not an option")),
             }
         }
         Ok(read)
+    }
+
+    fn wants(&self, plan: &Plan) -> bool {
+        self.only.as_deref().is_none_or(|only| plan.name == only)
+            && self.rate.is_none_or(|rate| plan.rate == rate)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::load::Outcome;
+use crate::memory::Memory;
 use crate::server::Peer;
 
 /// One run of one server.
@@ -56,6 +57,8 @@ impl Case {
             "carillon_us": carillon.map(rounded),
             "kamailio_us": kamailio.map(rounded),
             "ratio": carillon.zip(kamailio).map(|(ours, theirs)| rounded(ours / theirs)),
+            "carillon_best_us": best(&self.carillon).map(rounded),
+            "kamailio_best_us": best(&self.kamailio).map(rounded),
             "floor_us": rounded(self.floor_us),
             "carillon_kib": self.carillon.last().map(|row| row.memory_kib),
             "kamailio_kib": self.kamailio.last().map(|row| row.memory_kib),
@@ -66,8 +69,42 @@ impl Case {
     }
 }
 
+/// What is measured when it is asked for.
+#[derive(Debug, Default)]
+pub struct Extra {
+    /// The highest rate of calls without a failed or repeated one.
+    pub clean_rates: Vec<(Peer, u32)>,
+    /// Memory for what is kept.
+    pub memory: Vec<(Peer, Memory)>,
+}
+
+impl Extra {
+    fn print(&self) {
+        for (peer, rate) in &self.clean_rates {
+            println!("highest clean rate of calls, {peer:?}: {rate}/s");
+        }
+        for (peer, Memory { binding, call }) in &self.memory {
+            println!(
+                "memory, {peer:?}: {binding:.0} octets a binding, {call:.0} a call while its transactions live"
+            );
+        }
+    }
+
+    fn json(&self) -> (Value, Value) {
+        let rates = self.clean_rates.iter().map(|(peer, rate)| (name(*peer), json!(rate))).collect();
+        let memory = self.memory.iter().map(|(peer, Memory { binding, call })| {
+            (name(*peer), json!({ "binding_octets": rounded(*binding), "call_octets": rounded(*call) }))
+        });
+        (Value::Object(rates), Value::Object(memory.collect()))
+    }
+}
+
+fn name(peer: Peer) -> String {
+    format!("{peer:?}").to_lowercase()
+}
+
 /// Prints all cases as a table.
-pub fn print(cases: &[Case]) {
+pub fn print(cases: &[Case], extra: &Extra) {
     println!(
         "{:<22}{:>8}{:>13}{:>13}{:>8}{:>10}{:>12}{:>9}",
         "unit", "rate/s", "carillon µs", "kamailio µs", "ratio", "floor µs", "thrown out", "stolen"
@@ -90,11 +127,17 @@ pub fn print(cases: &[Case]) {
             cell("stolen_jiffies"),
         );
     }
+    extra.print();
 }
 
-/// Writes `{"cases":[...]}`.
-pub fn write_json(cases: &[Case], path: &Path) -> io::Result<()> {
-    let value = json!({ "cases": cases.iter().map(Case::json).collect::<Vec<_>>() });
+/// Writes `{"cases":[...]}`, with the highest clean rates and the memory where they were measured.
+pub fn write_json(cases: &[Case], extra: &Extra, path: &Path) -> io::Result<()> {
+    let (clean_rates, memory) = extra.json();
+    let value = json!({
+        "cases": cases.iter().map(Case::json).collect::<Vec<_>>(),
+        "clean_call_rates": clean_rates,
+        "memory": memory,
+    });
     std::fs::write(path, serde_json::to_vec_pretty(&value)?)
 }
 
@@ -103,6 +146,11 @@ fn median(rows: &[Row]) -> Option<f64> {
     let mut figures: Vec<f64> = rows.iter().filter(|row| is_clean(row)).map(|row| row.us_per_unit).collect();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied()
+}
+
+/// The least of the clean runs: what the machine allows when others leave it alone.
+fn best(rows: &[Row]) -> Option<f64> {
+    rows.iter().filter(|row| is_clean(row)).map(|row| row.us_per_unit).min_by(f64::total_cmp)
 }
 
 fn thrown_out(rows: &[Row]) -> usize {

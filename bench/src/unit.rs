@@ -143,6 +143,32 @@ impl Role for Register {
     }
 }
 
+/// REGISTER that renews: the same phone, contact and Call-ID each time, the next CSeq.
+pub struct Refresh {
+    /// The ends.
+    pub ends: Ends,
+    /// Users who renew in turn.
+    pub users: u64,
+}
+
+impl Role for Refresh {
+    fn first_number(&self) -> u64 {
+        self.ends.first
+    }
+
+    fn begin(&self, unit: &mut Unit, out: &mut Vec<u8>) {
+        let (user, cseq) = (unit.number % self.users, unit.number / self.users + 1);
+        let registrar = format!("sip:{}", self.ends.server);
+        let aor = format!("sip:u{user}@{}", self.ends.server);
+        let extra = format!("Contact: <sip:u{user}@{}>\r\nExpires: 3600\r\n", self.ends.asking);
+        request(out, &self.ends, user, "REGISTER", &registrar, &aor, cseq as u32, &extra);
+    }
+
+    fn answered(&self, _unit: &mut Unit, octets: &[u8], _out: &mut Vec<u8>) -> Verdict {
+        if status(octets) == 200 { Verdict::Done } else { Verdict::Failed }
+    }
+}
+
 /// A call: INVITE, 180, 200 after 20 ms, ACK, BYE after 50 ms, 200.
 pub struct Call(pub Ends);
 
@@ -191,6 +217,17 @@ impl Role for Call {
             _ => Verdict::Wait,
         }
     }
+}
+
+/// The REGISTER by which the end that is called becomes bob's phone.
+pub fn registration_of_bob(ends: &Ends) -> Vec<u8> {
+    let (server, called) = (ends.server, ends.called);
+    format!(
+        "REGISTER sip:{server} SIP/2.0\r\nVia: SIP/2.0/UDP {called};branch=z9hG4bKbob;rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:bob@{server}>;tag=b\r\nTo: <sip:bob@{server}>\r\nCall-ID: bob-registers\r\nCSeq: 1 REGISTER\r\n\
+         Contact: <sip:bob@{called}>\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of a request, each once")]
