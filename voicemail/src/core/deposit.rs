@@ -24,14 +24,14 @@ pub struct Deposit {
     /// When the last one was begun.
     begun_ms: u64,
     /// The recording that will be filed.
-    kept: Option<Kept>,
+    kept: Option<Take>,
     is_urgent: bool,
     /// Menus that were said since the last key that meant something.
     tries: u32,
 }
 
 #[derive(Debug, Clone)]
-struct Kept {
+struct Take {
     file: String,
     length: Duration,
     begun_ms: u64,
@@ -107,6 +107,7 @@ impl Deposit {
             Input::Event(Event { at_ms, what, .. }) => self.event(at_ms, what, out),
             Input::Opened(mailbox) => self.opened(mailbox, out),
             Input::Filed(filed) => self.filed(filed, out),
+            Input::LoggedIn(_) | Input::Marked(_) => {}
         }
     }
 
@@ -204,7 +205,7 @@ impl Deposit {
     fn recorded(&mut self, file: String, length: Duration, why: Ended, out: &mut Vec<Effect>) {
         let is_long_enough = length >= self.policy.message_min;
         let dropped = if is_long_enough {
-            let kept = Kept { file, length, begun_ms: self.begun_ms };
+            let kept = Take { file, length, begun_ms: self.begun_ms };
             self.kept.replace(kept).map(|before| before.file)
         } else {
             Some(file)

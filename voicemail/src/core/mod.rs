@@ -1,7 +1,9 @@
 //! Dialogues with callers: `handle(input, out)`. Time stands in the events; nothing here waits.
 
 mod deposit;
+mod envelope;
 mod policy;
+mod retrieve;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -10,6 +12,7 @@ use proto::application::{Command, Event};
 
 pub use deposit::Deposit;
 pub use policy::Policy;
+pub use retrieve::Retrieve;
 
 /// What a dialogue is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,10 @@ pub enum Input {
     Opened(Option<Box<Mailbox>>),
     /// What became of a message that was to be filed.
     Filed(Filed),
+    /// Whether the mailbox is open to the caller.
+    LoggedIn(Verdict),
+    /// A message is marked; how many there are now.
+    Marked(Counts),
 }
 
 /// What a dialogue wants done.
@@ -43,6 +50,25 @@ pub enum Effect {
     Drop {
         /// Its name in the record store.
         file: String,
+    },
+    /// Asks whether a mailbox is open to the caller; answered by [`Input::LoggedIn`]. Wrong PINs are counted, for each
+    /// mailbox and over all calls, where the answer is made.
+    LogIn {
+        /// The extension.
+        mailbox: String,
+        /// What was typed; nothing yet where the caller's own phone may be enough.
+        pin: Option<String>,
+        /// The call comes from the mailbox's own user.
+        is_own: bool,
+    },
+    /// Marks a message; answered by [`Input::Marked`]. Marking it so again changes nothing.
+    Mark {
+        /// The extension.
+        mailbox: String,
+        /// Names the message.
+        file: String,
+        /// How.
+        mark: Mark,
     },
     /// The messages of a mailbox are other ones now: its phones are told (RFC 3842).
     Waiting {
@@ -102,6 +128,52 @@ pub enum Filed {
     Full,
     /// The store is away. The recording stays where it is.
     Failed,
+}
+
+/// The answer to [`Effect::LogIn`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is; these are its messages.
+    Open(Vec<Kept>),
+    /// The caller's own phone is not enough.
+    NeedsPin,
+    /// Mailbox and PIN do not fit, or there is no such mailbox: nobody can tell which.
+    Wrong,
+    /// Too many wrong PINs.
+    LockedFor {
+        /// How long.
+        minutes: u32,
+    },
+    /// The store is away.
+    Failed,
+}
+
+/// A message that was left.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// The recording in the record store: names the message.
+    pub file: String,
+    /// When it was left: Unix time in ms.
+    pub at_ms: u64,
+    /// The caller's number; empty where it was withheld.
+    pub caller: String,
+    /// Heard before the others.
+    pub is_urgent: bool,
+    /// Not heard yet.
+    pub is_new: bool,
+    /// Thrown away, and can still be brought back.
+    pub is_deleted: bool,
+}
+
+/// What a listener does to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It was heard.
+    Heard,
+    /// It is thrown away.
+    Deleted,
+    /// It is back.
+    Restored,
 }
 
 /// The messages of a mailbox.

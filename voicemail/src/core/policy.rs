@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 /// How voicemail behaves. Plain data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -16,6 +18,8 @@ pub struct Policy {
     pub choice_wait: Duration,
     /// How often a menu is said before the caller is thought to have gone. Default 3.
     pub tries_max: u32,
+    /// Where the company is: days and hours are said as they are there. Default UTC.
+    pub zone: TimeZone,
 }
 
 impl Default for Policy {
@@ -26,6 +30,7 @@ impl Default for Policy {
             silence: Duration::from_secs(10),
             choice_wait: Duration::from_secs(5),
             tries_max: 3,
+            zone: TimeZone::UTC,
         }
     }
 }

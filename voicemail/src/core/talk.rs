@@ -48,9 +48,25 @@ impl Talk {
 
     /// Plays to the caller until a key is pressed, and collects one key. The id is that of the collecting.
     pub(crate) fn ask(&mut self, said: &[Say<'_>], wait: Duration, out: &mut Vec<Effect>) -> u32 {
+        self.collect(said, 1, wait, "", out)
+    }
+
+    /// The same for a number, which `#` ends.
+    pub(crate) fn ask_number(&mut self, said: &[Say<'_>], wait: Duration, out: &mut Vec<Effect>) -> u32 {
+        self.collect(said, NUMBER_DIGITS_MAX, wait, "#", out)
+    }
+
+    fn collect(
+        &mut self,
+        said: &[Say<'_>],
+        digits_max: u8,
+        wait: Duration,
+        end_digits: &str,
+        out: &mut Vec<Effect>,
+    ) -> u32 {
         self.command(self.playing(said, true), out);
-        let collect =
-            Command::Collect { leg: 0, digits_max: 1, first: wait, between: wait, end_digits: String::new() };
+        let end_digits = end_digits.to_owned();
+        let collect = Command::Collect { leg: 0, digits_max, first: wait, between: wait, end_digits };
         self.command(collect, out)
     }
 
@@ -77,3 +93,6 @@ impl Talk {
         }
     }
 }
+
+/// The most digits of a mailbox or a PIN.
+const NUMBER_DIGITS_MAX: u8 = 16;

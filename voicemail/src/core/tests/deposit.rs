@@ -57,7 +57,7 @@ fn why_the_mailbox_was_reached_picks_the_greeting() {
         (busy.clone(), "busy", "record:6002/busy.wav"),
         (busy, "no-answer", "record:6002/no-answer.wav"),
         (temporary, "busy", "record:6002/away.wav"),
-        (named, "busy", "record:6002/name.wav busy leave-message"),
+        (named, "busy", "record:6002/name.wav … leave-message"),
     ] {
         deposit(
             mailbox,

@@ -3,26 +3,57 @@
 
 use std::time::Duration;
 
+use prompt::Fixed;
 use proto::application::{Command, Event, Parting, Party, Reached, Sound, Started, What};
 use proto::media::Ended;
 
-use super::super::{Counts, Deposit, Effect, Filed, Input, Mailbox, Policy};
+use super::super::{Counts, Deposit, Effect, Filed, Input, Kept, Mailbox, Policy, Retrieve, Verdict};
 
 pub(super) struct World {
-    dialogue: Deposit,
+    dialogue: Box<dyn FnMut(Input, &mut Vec<Effect>)>,
     mailbox: Mailbox,
+    messages: Vec<Kept>,
     number: u64,
     /// Ids of what was begun last.
     play: u32,
     record: u32,
     to: String,
     collect: u32,
+    /// Of the last command of all.
+    last: u32,
 }
 
 /// Plays a ladder against a deposit in `mailbox`.
 pub(super) fn deposit(mailbox: Mailbox, ladder: &str) {
-    let dialogue = Deposit::new("run", Policy::default());
-    let mut world = World { dialogue, mailbox, number: 0, play: 0, record: 0, to: String::new(), collect: 0 };
+    let mut dialogue = Deposit::new("run", Policy::default());
+    let dialogue = Box::new(move |input, out: &mut Vec<Effect>| dialogue.handle(input, out));
+    play(dialogue, mailbox, Vec::new(), ladder);
+}
+
+/// Plays a ladder against one who listens to `messages`.
+pub(super) fn retrieve(messages: &[Kept], ladder: &str) {
+    let mut dialogue = Retrieve::new(Policy::default());
+    let dialogue = Box::new(move |input, out: &mut Vec<Effect>| dialogue.handle(input, out));
+    play(dialogue, Mailbox::default(), messages.to_vec(), ladder);
+}
+
+fn play(
+    dialogue: Box<dyn FnMut(Input, &mut Vec<Effect>)>,
+    mailbox: Mailbox,
+    messages: Vec<Kept>,
+    ladder: &str,
+) {
+    let mut world = World {
+        dialogue,
+        mailbox,
+        messages,
+        number: 0,
+        play: 0,
+        record: 0,
+        to: String::new(),
+        collect: 0,
+        last: 0,
+    };
     let mut said = Vec::new();
     let mut wanted = Vec::new();
     for line in ladder.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -53,13 +84,19 @@ impl World {
             ["nobody"] => Input::Opened(None),
             ["filed"] => Input::Filed(Filed::Done(Counts { new: 1, ..Counts::default() })),
             ["full"] => Input::Filed(Filed::Full),
+            ["open"] => Input::LoggedIn(Verdict::Open(self.messages.clone())),
+            ["needs-pin"] => Input::LoggedIn(Verdict::NeedsPin),
+            ["wrong"] => Input::LoggedIn(Verdict::Wrong),
+            ["locked"] => Input::LoggedIn(Verdict::LockedFor { minutes: 5 }),
+            ["away"] => Input::LoggedIn(Verdict::Failed),
+            ["marked"] => Input::Marked(Counts::default()),
             ["failed"] => Input::Filed(Filed::Failed),
             _ => {
                 self.number += 1;
                 Input::Event(Event { number: self.number, at_ms, what: self.event(&words) })
             }
         };
-        self.dialogue.handle(input, &mut out);
+        (self.dialogue)(input, &mut out);
         out
     }
 
@@ -84,6 +121,16 @@ impl World {
                 language: "en".into(),
                 ..Started::default()
             })),
+            ["called", by] => What::Started(Box::new(Started {
+                purpose: "voicemail/retrieve".into(),
+                caller: Party {
+                    user: if by == "bob" { "bob".into() } else { String::new() },
+                    number: "6002".into(),
+                    ..Party::default()
+                },
+                language: "en".into(),
+                ..Started::default()
+            })),
             ["answered"] => What::Answered { leg: 0 },
             ["digit", digit] => What::Digit { leg: 0, digit: digit.chars().next().unwrap() },
             ["played"] => What::Played { leg: 0, id: self.play, why: Ended::Complete },
@@ -100,6 +147,7 @@ impl World {
             ["collected", digits] => {
                 What::Collected { leg: 0, id: self.collect, digits: digits.into(), why: Ended::Complete }
             }
+            ["refused"] => What::Refused { id: self.last, why: "nobody has that number".into() },
             ["refused", "record"] => What::Refused { id: self.record, why: "the disk is full".into() },
             ["ended"] => What::Ended(Parting::Caller),
             _ => panic!("no such input: {words:?}"),
@@ -107,6 +155,10 @@ impl World {
     }
 
     fn note(&mut self, effect: &Effect) {
+        if let Effect::Command { id, .. } = effect {
+            assert_eq!(*id, self.last + 1, "ids rise by one");
+            self.last = *id;
+        }
         match effect {
             Effect::Command { id, command: Command::Play { .. } } => self.play = *id,
             Effect::Command { id, command: Command::Collect { .. } } => self.collect = *id,
@@ -133,6 +185,11 @@ impl World {
                     message.at_ms / 1000
                 )
             }
+            Effect::LogIn { mailbox, pin, is_own } => {
+                let own = if *is_own { " from its own phone" } else { "" };
+                format!("log-in {mailbox} {}{own}", pin.as_deref().unwrap_or("without"))
+            }
+            Effect::Mark { mailbox, file, mark } => format!("mark {mailbox} {file} {mark:?}").to_lowercase(),
             Effect::Drop { file } => format!("drop {file}"),
             Effect::Waiting { mailbox, counts } => format!("waiting {mailbox} {}/{}", counts.new, counts.old),
             Effect::Finished => "finished".to_owned(),
@@ -144,15 +201,9 @@ fn command_seen(command: &Command) -> String {
     match command {
         Command::Answer => "answer".to_owned(),
         Command::Play { sounds, .. } => {
-            let sounds: Vec<&str> = sounds
-                .iter()
-                .map(|sound| match sound {
-                    Sound::File(file) => file.as_str(),
-                    Sound::Clip { name, .. } => name.as_str(),
-                    other => panic!("{other:?}"),
-                })
-                .collect();
-            format!("play {}", sounds.join(" "))
+            let mut names: Vec<&str> = sounds.iter().map(sound_seen).collect();
+            names.dedup_by(|after, before| *after == VALUES && *before == VALUES);
+            format!("play {}", names.join(" "))
         }
         Command::Record { to, stop_digits, beep: true, .. } => format!("record {to} until {stop_digits}"),
         Command::Collect { digits_max, .. } => format!("collect {digits_max}"),
@@ -163,3 +214,15 @@ fn command_seen(command: &Command) -> String {
         other => panic!("{other:?}"),
     }
 }
+
+/// How numbers, names and dates are said is the business of `prompt`: they are one mark here.
+fn sound_seen(sound: &Sound) -> &str {
+    match sound {
+        Sound::File(file) => file,
+        Sound::Clip { name, .. } if Fixed::ALL.iter().any(|fixed| fixed.clip() == name) => name,
+        Sound::Clip { .. } => VALUES,
+        other => panic!("{other:?}"),
+    }
+}
+
+const VALUES: &str = "…";

@@ -2,3 +2,4 @@
 
 mod deposit;
 mod ladder;
+mod retrieve;
