@@ -119,6 +119,7 @@ async fn until_the_end(media: &Mediaserver, health: &Health) -> Result<()> {
 fn start(config: &Config, folder: &Path) -> Result<Mediaserver> {
     let mut media = config.media.clone();
     media.sounds.get_or_insert_with(|| folder.join("sounds"));
+    media.recordings.get_or_insert_with(|| folder.join("recordings"));
     if media.addresses.is_empty() {
         media.addresses = advertised(config);
     }

@@ -34,6 +34,8 @@ pub struct Config {
     /// The folder of the sounds that are played: WAV of any rate, or raw µ-law and A-law of 8000 Hz. Default: `sounds` in
     /// the state folder.
     pub sounds: Option<PathBuf>,
+    /// The folder of recordings: WAV of one channel, 8000 Hz, 16 bits. Default: `recordings` in the state folder.
+    pub recordings: Option<PathBuf>,
     /// How packets are marked (RFC 2474), 0 to 63. Default 46, expedited forwarding. Networks that do not know it treat
     /// voice as anything else.
     pub dscp: u8,
@@ -50,6 +52,7 @@ impl Default for Config {
             queue_max: 4096,
             inactivity: terms.inactivity.into(),
             sounds: None,
+            recordings: None,
             dscp: 46,
         }
     }

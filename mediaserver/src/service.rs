@@ -3,6 +3,7 @@
 mod machine;
 mod metrics;
 mod ports;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -28,6 +29,7 @@ use crate::core::{Counters, Piece, Playing, Sessions};
 use crate::sound::{Shelf, SoundError};
 use machine::Machine;
 use ports::Pool;
+use spool::Step;
 use thread::Thread;
 
 /// Sessions on threads of their own. Dropping it ends them.
@@ -42,7 +44,7 @@ pub struct Mediaserver {
     queue_max: usize,
     overloaded: AtomicU64,
     is_draining: AtomicBool,
-    shelf: Arc<Mutex<Shelf>>,
+    shelves: Arc<Mutex<Shelves>>,
     reader: SyncSender<Reading>,
 }
 
@@ -65,12 +67,27 @@ impl MediaSink for Follower {
     }
 }
 
+/// What all threads share.
+struct Shared {
+    pool: Arc<Pool>,
+    follower: Arc<Follower>,
+    spool: SyncSender<Step>,
+}
+
+/// Where files are.
+#[derive(Debug)]
+struct Shelves {
+    sounds: Shelf,
+    recordings: Shelf,
+}
+
 /// What happened at the sockets of one thread.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     unsent: u64,
     untaken: u64,
     unbound: u64,
+    unspooled: u64,
 }
 
 /// What happened on one thread.
@@ -86,7 +103,10 @@ impl Mediaserver {
     pub fn start(config: &Config) -> io::Result<Mediaserver> {
         let pool = Arc::new(Pool::new(config, node::datagram::addresses(), clock::seed()[0]));
         let follower = Arc::new(Follower::default());
-        let threads = (0..config.threads()).map(|number| Thread::start(number, config, &pool, &follower));
+        let recordings = config.recordings.as_deref().unwrap_or(Path::new("recordings"));
+        let spool = spool::start(recordings, Arc::clone(&follower))?;
+        let shared = Shared { pool: Arc::clone(&pool), follower: Arc::clone(&follower), spool };
+        let threads = (0..config.threads()).map(|number| Thread::start(number, config, &shared));
         Ok(Mediaserver {
             threads: threads.collect::<io::Result<_>>()?,
             hasher: RandomState::new(),
@@ -96,7 +116,10 @@ impl Mediaserver {
             queue_max: config.queue_max,
             overloaded: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
-            shelf: Arc::new(Mutex::new(Shelf::new(config.sounds.as_deref().unwrap_or(Path::new("sounds"))))),
+            shelves: Arc::new(Mutex::new(Shelves {
+                sounds: Shelf::new(config.sounds.as_deref().unwrap_or(Path::new("sounds"))),
+                recordings: Shelf::new(recordings),
+            })),
             reader: reader()?,
         })
     }
@@ -196,20 +219,20 @@ impl Media for Mediaserver {
         }
         let sounds: Vec<Wanted> = ask.sounds.iter().map(Wanted::of).collect();
         let needs_files = sounds.iter().any(|sound| matches!(sound, Wanted::File(_)));
-        let shelf = Arc::clone(&self.shelf);
+        let shelves = Arc::clone(&self.shelves);
         let begin = move |pieces: Vec<Piece>, sessions: &mut Sessions, now: Instant, out: &mut Machine| {
             let playing = Playing { id, pieces, repeat, stop_on_digit };
             sessions.play(now, (&call, leg), playing, out)
         };
         if !needs_files {
             return self.ask(ask.call, reply, move |sessions, now, out| {
-                begin(pieces(sounds, &mut shelf.lock()).map_err(refused)?, sessions, now, out)
+                begin(pieces(sounds, &mut shelves.lock()).map_err(refused)?, sessions, now, out)
             });
         }
         let Some(thread) = self.thread(ask.call) else { return reply.now(Err(self.full())) };
         let thread = thread.line();
         // Files are read where nobody's voice waits for the disk.
-        let read = move || match pieces(sounds, &mut shelf.lock()) {
+        let read = move || match pieces(sounds, &mut shelves.lock()) {
             Ok(pieces) => thread.ask(move |sessions, now, out| reply.send(begin(pieces, sessions, now, out))),
             Err(why) => reply.send(Err(refused(why))),
         };
@@ -223,8 +246,18 @@ impl Media for Mediaserver {
         Asked::Later
     }
 
-    fn record(&self, _: &Record<'_>, reply: Reply<()>) -> Asked<()> {
-        reply.now(Err(ServiceError::Refused("this media server does not record yet".to_owned())))
+    fn record(&self, ask: &Record<'_>, reply: Reply<()>) -> Asked<()> {
+        if !spool::is_name(ask.to) {
+            let said = format!("{:?} is no name for a recording", ask.to);
+            return reply.now(Err(ServiceError::Refused(said)));
+        }
+        let (call, to, stops) = (ask.call.to_owned(), ask.to.to_owned(), ask.stop_digits.to_owned());
+        let Record { leg, id, max, silence, both_sides, beep, .. } = *ask;
+        self.ask(ask.call, reply, move |sessions, now, out| {
+            let stop_digits = &stops;
+            let ask = Record { call: &call, leg, id, to: &to, max, silence, stop_digits, both_sides, beep };
+            sessions.record(now, &ask, out)
+        })
     }
 
     fn collect(&self, ask: &Collect<'_>, reply: Reply<()>) -> Asked<()> {
@@ -283,9 +316,12 @@ impl Wanted {
 }
 
 /// The sounds themselves.
-fn pieces(sounds: Vec<Wanted>, shelf: &mut Shelf) -> Result<Vec<Piece>, SoundError> {
+fn pieces(sounds: Vec<Wanted>, shelves: &mut Shelves) -> Result<Vec<Piece>, SoundError> {
     let piece = |sound| match sound {
-        Wanted::File(name) => Ok(Piece::Clip(shelf.sound(&name)?)),
+        Wanted::File(name) => Ok(Piece::Clip(match name.strip_prefix("record:") {
+            Some(name) => shelves.recordings.sound(name)?,
+            None => shelves.sounds.sound(&name)?,
+        })),
         Wanted::Ready(piece) => Ok(piece),
     };
     sounds.into_iter().map(piece).collect()

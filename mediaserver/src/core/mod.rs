@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use proto::ServiceError;
 use proto::media::{
-    Answer, Attend, Bridge, Collect, Described, Leg, LegStatistics, MediaEvent, Offer, Release, Released,
-    Stop,
+    Answer, Attend, Bridge, Collect, Described, Ended, Leg, LegStatistics, MediaEvent, Offer, Record,
+    Release, Released, Stop,
 };
 use rtp::sdp::{self, Sdp};
 use session::Session;
@@ -50,8 +50,32 @@ pub trait Out {
     fn give_back(&mut self, pair: Pair);
     /// Sends a packet from one of our ports.
     fn send(&mut self, from: PortId, to: SocketAddr, octets: &[u8]);
+    /// Begins a recording of this name; gives what it is known by, and `None` when too much waits for the disk.
+    fn begin_recording(&mut self, name: &str) -> Option<u64>;
+    /// Goes on with it.
+    fn record(&mut self, key: u64, recorded: Recorded<'_>);
     /// Tells whoever follows.
     fn tell(&mut self, call: &str, event: MediaEvent);
+}
+
+/// What becomes of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded<'a> {
+    /// It goes on: 8000 a second.
+    Samples(&'a [i16]),
+    /// It is over. Once the file can be played, [`MediaEvent::Recorded`] is told.
+    End {
+        /// Whose it is.
+        call: &'a str,
+        /// Which leg.
+        leg: Leg,
+        /// What it was begun under.
+        id: u32,
+        /// Samples at its end that are not kept.
+        cut: usize,
+        /// Why it ended.
+        why: Ended,
+    },
 }
 
 /// Which Internet Protocol.
@@ -236,6 +260,14 @@ impl Sessions {
     ) -> Result<(), ServiceError> {
         let slot = self.slot(call)?;
         let leg = self.enter(now, slot, out, |session, place| session.play(place, leg, playing))?;
+        self.activate(now, (slot, leg));
+        Ok(())
+    }
+
+    /// Records; see [`proto::Media::record`].
+    pub fn record(&mut self, now: Instant, ask: &Record<'_>, out: &mut dyn Out) -> Result<(), ServiceError> {
+        let slot = self.slot(ask.call)?;
+        let leg = self.enter(now, slot, out, |session, place| session.record(place, ask))?;
         self.activate(now, (slot, leg));
         Ok(())
     }

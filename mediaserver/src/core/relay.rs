@@ -53,6 +53,9 @@ impl Session {
         leg.heard_at = now;
         leg.is_silent = false;
         let heard = stream.dialled(now, header, octets);
+        if let Some(voice) = &mut leg.voice {
+            voice.take(now, octets);
+        }
         let heard = heard.map(|digit| (digit, DigitForm::Event)).or_else(|| {
             // A leg that has no events dials by tones, which are listened for while digits are collected.
             let codec =
@@ -64,7 +67,10 @@ impl Session {
         if let Some((digit, how)) = heard {
             let name = leg.name;
             let ended = leg.voice.as_mut().map(|voice| voice.digit(now, name, digit));
-            tools.out.tell(self.call(), MediaEvent::Digit { leg: name, digit, how });
+            tools.out.tell(&self.call, MediaEvent::Digit { leg: name, digit, how });
+            if let Some(voice) = &mut leg.voice {
+                voice.end_recording_by(digit, &self.call, name, tools.out);
+            }
             for event in ended.into_iter().flatten().flatten() {
                 tools.out.tell(self.call(), event);
             }

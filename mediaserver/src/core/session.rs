@@ -10,7 +10,7 @@ use super::{Out, Place};
 /// The media of one call.
 #[derive(Debug)]
 pub(super) struct Session {
-    call: Box<str>,
+    pub(super) call: Box<str>,
     /// Legs keep their places, which ports know.
     pub(super) legs: Vec<Option<LegState>>,
     /// What the session ids of its legs' descriptions are made of.
@@ -76,6 +76,7 @@ impl Session {
                 continue;
             }
             self.part(at as u16);
+            self.end_recording(at as u16, 0, place.out);
             if let Some(mut leg) = self.legs[at].take() {
                 ended.push(leg.statistics(place.now));
                 leg.end(place);

@@ -2,26 +2,30 @@
 
 mod collector;
 mod player;
+mod recorder;
 
 use std::time::{Duration, Instant};
 
 use proto::ServiceError;
-use proto::media::{Collect, DigitForm, Ended, Leg, MediaEvent, Stop};
+use proto::media::{Collect, DigitForm, Ended, Leg, MediaEvent, Record, Stop};
 use rtp::codec::Codec;
 use rtp::dtmf::{Detector, Press};
+use rtp::packet::Packet;
 
 use collector::Collector;
 use player::Player;
 pub use player::{Piece, Playing};
+use recorder::Recorder;
 
 use super::session::Session;
-use super::{Out, Place};
+use super::{Out, Place, overloaded};
 
 /// What goes on at a leg.
 #[derive(Debug, Default)]
 pub(super) struct Voice {
     player: Option<Player>,
     collector: Option<Collector>,
+    recorder: Option<Recorder>,
     /// Keys that are heard as tones, while digits are collected of a leg that has no events.
     detector: Option<Box<Detector>>,
 }
@@ -36,7 +40,7 @@ pub(super) struct Scratch {
 impl Voice {
     /// True when nothing goes on.
     fn is_idle(&self) -> bool {
-        self.player.is_none() && self.collector.is_none()
+        self.player.is_none() && self.collector.is_none() && self.recorder.is_none()
     }
 
     /// True while it is played to: nobody else is heard.
@@ -53,6 +57,29 @@ impl Voice {
         });
         let why = self.collector.as_mut().and_then(|collector| collector.digit(now, digit));
         [played, why.and_then(|why| self.collected(leg, why))]
+    }
+
+    /// Takes a packet of the leg, where it is recorded.
+    pub fn take(&mut self, now: Instant, octets: &[u8]) {
+        if let Some(recorder) = &mut self.recorder
+            && let Ok(packet) = Packet::read(octets)
+        {
+            recorder.take(now, &packet);
+        }
+    }
+
+    /// Ends the recording that this digit ends.
+    pub fn end_recording_by(&mut self, digit: char, call: &str, leg: Leg, out: &mut dyn Out) {
+        if let Some(recorder) = self.recorder.take_if(|recorder| recorder.stops_on(digit)) {
+            recorder.end(call, leg, Ended::Digit(digit), out);
+        }
+    }
+
+    /// Ends the recording with this id, or whichever there is.
+    pub fn end_recording(&mut self, id: u32, call: &str, leg: Leg, out: &mut dyn Out) {
+        if let Some(recorder) = self.recorder.take_if(|recorder| id == 0 || id == recorder.id()) {
+            recorder.end(call, leg, Ended::Stopped, out);
+        }
     }
 
     /// Listens for keys in the audio, where that is needed; gives the one that went down.
@@ -110,6 +137,26 @@ impl Session {
         Ok(index)
     }
 
+    /// Begins to record; see [`proto::Media::record`].
+    pub fn record(&mut self, place: &mut Place<'_>, ask: &Record<'_>) -> Result<u16, ServiceError> {
+        if ask.both_sides {
+            return Err(ServiceError::Refused("both sides of a call cannot be recorded yet".to_owned()));
+        }
+        let index = self.find_known(ask.leg)?;
+        let call = self.call().to_owned();
+        let leg = self.leg(index).ok_or(ServiceError::Gone)?;
+        let nothing =
+            || ServiceError::Refused("this leg knows neither PCMA nor PCMU, or is not described".to_owned());
+        let codec = leg.codec().ok_or_else(nothing)?;
+        let key = place.out.begin_recording(ask.to).ok_or_else(overloaded)?;
+        leg.own_numbers();
+        let name = leg.name;
+        let voice = leg.voice.get_or_insert_default();
+        voice.end_recording(0, &call, name, place.out);
+        voice.recorder = Some(Recorder::new(ask, key, codec));
+        Ok(index)
+    }
+
     /// Begins to collect; see [`proto::Media::collect`].
     pub fn collect(&mut self, place: &mut Place<'_>, ask: &Collect<'_>) -> Result<u16, ServiceError> {
         let index = self.find_known(ask.leg)?;
@@ -130,15 +177,26 @@ impl Session {
         let leg = self.leg(index).ok_or(ServiceError::Gone)?;
         let name = leg.name;
         let ended = leg.voice.as_mut().map(|voice| voice.stop(name, ask.id));
+        self.end_recording(index, ask.id, place.out);
         for event in ended.into_iter().flatten().flatten() {
             place.out.tell(self.call(), event);
         }
         Ok(())
     }
 
+    /// Ends the recording of a leg with this id, or whichever there is.
+    pub(super) fn end_recording(&mut self, index: u16, id: u32, out: &mut dyn Out) {
+        let Session { call, legs, .. } = self;
+        let leg = legs.get_mut(usize::from(index)).and_then(Option::as_mut);
+        if let Some((name, voice)) = leg.and_then(|leg| Some((leg.name, leg.voice.as_mut()?))) {
+            voice.end_recording(id, call, name, out);
+        }
+    }
+
     /// 20 ms of a leg; false when nothing goes on there any more.
     pub fn tick(&mut self, now: Instant, index: u16, scratch: &mut Scratch, out: &mut dyn Out) -> bool {
-        let Some(leg) = self.legs.get_mut(usize::from(index)).and_then(Option::as_mut) else { return false };
+        let Session { call, legs, .. } = self;
+        let Some(leg) = legs.get_mut(usize::from(index)).and_then(Option::as_mut) else { return false };
         let (name, codec) = (leg.name, leg.codec());
         let Some(voice) = &mut leg.voice else { return false };
         let mut told = [None, None];
@@ -162,9 +220,22 @@ impl Session {
                 told[1] = voice.collected(name, Ended::Timeout);
             }
         }
+        if let Some(recorder) = &mut voice.recorder {
+            let mut frame = [0; FRAME];
+            let is_beeping = recorder.beep(&mut frame);
+            let stream = leg.streams.iter_mut().find(|stream| stream.said.codec.is_some());
+            if let (true, Some(codec), Some(stream)) = (is_beeping, codec, stream) {
+                stream.send_own(now, codec, &frame, scratch, out);
+            }
+            if let Some(why) = recorder.listen(now, is_beeping, out)
+                && let Some(recorder) = voice.recorder.take()
+            {
+                recorder.end(call, name, why, out);
+            }
+        }
         let goes_on = !voice.is_idle();
         for event in told.into_iter().flatten() {
-            out.tell(self.call(), event);
+            out.tell(call, event);
         }
         goes_on
     }

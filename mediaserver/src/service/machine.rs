@@ -2,13 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use node::datagram::{Poller, Port};
 use proto::media::{MediaEvent, MediaSink};
 
 use super::ports::Pool;
-use super::{Follower, Tally};
-use crate::core::{Family, Out, Pair, PortId};
+use super::spool::Step;
+use super::{Follower, Shared, Tally};
+use crate::config::Config;
+use crate::core::{Family, Out, Pair, PortId, Recorded};
 
 /// Sockets of one thread; the pair n has the port ids 2n and 2n + 1.
 pub(super) struct Machine {
@@ -18,6 +21,8 @@ pub(super) struct Machine {
     pairs: Vec<Option<Sockets>>,
     free: Vec<u32>,
     follower: Arc<Follower>,
+    spool: SyncSender<Step>,
+    recordings: u64,
     pub tally: Tally,
 }
 
@@ -29,8 +34,19 @@ struct Sockets {
 }
 
 impl Machine {
-    pub fn new(poller: Poller, pool: Arc<Pool>, dscp: u8, follower: Arc<Follower>) -> Self {
-        Machine { poller, pool, dscp, pairs: Vec::new(), free: Vec::new(), follower, tally: Tally::default() }
+    /// The sockets of the thread of this number.
+    pub fn new(number: u16, poller: Poller, config: &Config, shared: &Shared) -> Self {
+        Machine {
+            poller,
+            pool: Arc::clone(&shared.pool),
+            dscp: config.dscp,
+            pairs: Vec::new(),
+            free: Vec::new(),
+            follower: Arc::clone(&shared.follower),
+            spool: shared.spool.clone(),
+            recordings: u64::from(number) << 48,
+            tally: Tally::default(),
+        }
     }
 
     /// The socket of a port.
@@ -99,6 +115,26 @@ impl Out for Machine {
             && port.send(octets, to).is_err()
         {
             self.tally.unsent += 1;
+        }
+    }
+
+    fn begin_recording(&mut self, name: &str) -> Option<u64> {
+        // Unique among all threads: the upper bits are this one's.
+        self.recordings += 1;
+        let key = self.recordings;
+        self.spool.try_send(Step::Begin { key, name: name.to_owned() }).ok()?;
+        Some(key)
+    }
+
+    fn record(&mut self, key: u64, recorded: Recorded<'_>) {
+        let step = match recorded {
+            Recorded::Samples(samples) => Step::Samples { key, samples: samples.to_vec() },
+            Recorded::End { call, leg, id, cut, why } => {
+                Step::End { key, call: call.to_owned(), leg, id, cut, why }
+            }
+        };
+        if self.spool.try_send(step).is_err() {
+            self.tally.unspooled += 1;
         }
     }
 

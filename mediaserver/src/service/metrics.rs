@@ -52,6 +52,11 @@ fn of_thread(page: &mut Page, labels: &[(&str, &str)], figures: &Figures) {
         ("carillon_media_send_errors_total", "Packets that the kernel did not send.", tally.unsent),
         ("carillon_media_icmp_errors_total", "Packets that nobody took, by ICMP.", tally.untaken),
         ("carillon_media_ports_taken_total", "Ports that another program had.", tally.unbound),
+        (
+            "carillon_media_unspooled_total",
+            "Pieces of recordings lost: the disk was too slow.",
+            tally.unspooled,
+        ),
         ("carillon_media_panics_total", "Mistakes of ours that ended one input.", *panics),
     ] {
         page.counter(name, help, labels, value);

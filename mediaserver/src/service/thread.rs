@@ -13,8 +13,7 @@ use node::datagram::{Poller, Waker};
 use parking_lot::Mutex;
 
 use super::machine::Machine;
-use super::ports::Pool;
-use super::{Figures, Follower};
+use super::{Figures, Shared};
 use crate::config::Config;
 use crate::core::{PortId, Sessions};
 
@@ -60,16 +59,11 @@ impl std::fmt::Debug for Line {
 
 impl Thread {
     /// Starts one.
-    pub fn start(
-        number: u16,
-        config: &Config,
-        pool: &Arc<Pool>,
-        follower: &Arc<Follower>,
-    ) -> io::Result<Thread> {
+    pub fn start(number: u16, config: &Config, shared: &Shared) -> io::Result<Thread> {
         let poller = Poller::new()?;
         let waker = poller.waker();
         let line = Arc::new(Line::default());
-        let machine = Machine::new(poller, Arc::clone(pool), config.dscp, Arc::clone(follower));
+        let machine = Machine::new(number, poller, config, shared);
         let sessions = Sessions::new(config.terms(), clock::seed()[0]);
         let mut running = Running { line: Arc::clone(&line), machine, sessions, panics: 0 };
         let running =

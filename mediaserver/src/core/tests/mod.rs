@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use proto::ServiceError;
 use proto::media::{Answer, Leg, MediaEvent, Offer, Profile, Release, Released};
 
-use super::{Family, Out, Pair, PortId, Sessions, Terms};
+use super::{Family, Out, Pair, PortId, Recorded, Sessions, Terms};
 
 /// The machine's side.
 struct Machine {
     free: VecDeque<u32>,
     sent: Vec<(u16, SocketAddr, Vec<u8>)>,
     told: Vec<(String, MediaEvent)>,
+    recorded: Vec<String>,
 }
 
 /// RTP ports are even, from 30000; that of pair n has the id 2n.
@@ -39,6 +40,19 @@ impl Out for Machine {
 
     fn send(&mut self, from: PortId, to: SocketAddr, octets: &[u8]) {
         self.sent.push((30_000 + from.0 as u16, to, octets.to_vec()));
+    }
+
+    fn begin_recording(&mut self, name: &str) -> Option<u64> {
+        self.recorded.push(format!("begin {name}"));
+        Some(7)
+    }
+
+    fn record(&mut self, key: u64, recorded: Recorded<'_>) {
+        assert_eq!(key, 7);
+        self.recorded.push(match recorded {
+            Recorded::Samples(samples) => format!("{} samples", samples.len()),
+            Recorded::End { leg, id, cut, why, .. } => format!("end {} {id} cut {cut} {why:?}", leg.number),
+        });
     }
 
     fn tell(&mut self, call: &str, event: MediaEvent) {
@@ -63,7 +77,8 @@ impl World {
     }
 
     fn with(terms: Terms, pairs: u32) -> World {
-        let machine = Machine { free: (0..pairs).collect(), sent: Vec::new(), told: Vec::new() };
+        let machine =
+            Machine { free: (0..pairs).collect(), sent: Vec::new(), told: Vec::new(), recorded: Vec::new() };
         World { now: Instant::now(), sessions: Sessions::new(terms, 1), machine }
     }
 

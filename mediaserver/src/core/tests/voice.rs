@@ -1,6 +1,6 @@
 //! What we play, hear and answer ourselves.
 
-use proto::media::{Attend, Collect, DigitForm, Ended, Repeat, Stop, Theirs};
+use proto::media::{Attend, Collect, DigitForm, Ended, Record, Repeat, Stop, Theirs};
 use rtp::codec::{Codec, g711};
 use rtp::dtmf::Digit;
 use rtp::packet::Packet;
@@ -218,4 +218,86 @@ fn after_a_greeting_the_callee_is_joined_and_the_caller_hears_one_stream() {
     world.sessions.packet(world.now, PortId(0), from, &mut event, &mut world.machine);
     let (_, _, octets) = world.machine.sent.pop().unwrap();
     assert_eq!(Packet::read(&octets).unwrap().header.payload_type, 96);
+}
+
+impl World {
+    fn record(&mut self, silence: Option<Duration>, beep: bool) {
+        let max = Duration::from_secs(10);
+        let ask = Record {
+            call: "c",
+            leg: A,
+            id: 5,
+            to: "bob/1",
+            max,
+            silence,
+            stop_digits: "#",
+            both_sides: false,
+            beep,
+        };
+        self.sessions.record(self.now, &ask, &mut self.machine).unwrap();
+    }
+
+    /// Speaks for so many packets, or is silent.
+    fn speak(&mut self, packets: u16, from: u16, loud: bool) {
+        for at in from..from + packets {
+            let samples: Vec<i16> = (0..160).map(|n| if loud && n % 8 < 4 { 8000 } else { 0 }).collect();
+            let mut payload = Vec::new();
+            Codec::Pcmu.encoder().encode(&samples, &mut payload);
+            self.packet("192.0.2.1:4000", 30_000, &rtp(0, at, &payload));
+            self.run(20);
+        }
+    }
+
+    fn recorded(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.machine.recorded)
+    }
+}
+
+#[test]
+fn a_recording_ends_by_silence_which_is_not_kept() {
+    let mut world = World::new();
+    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
+    world.record(Some(Duration::from_secs(2)), false);
+    world.speak(75, 0, true);
+    world.speak(150, 75, false);
+    let recorded = world.recorded();
+    assert_eq!(recorded[..3], ["begin bob/1", "8000 samples", "8000 samples"]);
+    let end = recorded.last().unwrap();
+    assert!(end.starts_with("end 0 5 cut 16") && end.ends_with("Silence"), "{recorded:?}");
+    assert_eq!(world.sessions.deadline(), None);
+}
+
+#[test]
+fn a_recording_ends_by_a_digit_by_its_length_and_with_its_leg() {
+    let mut world = World::new();
+    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
+    world.record(None, false);
+    world.speak(10, 0, true);
+    world.dial(11, 50);
+    assert_eq!(world.recorded().last().unwrap(), "end 0 5 cut 0 Digit('#')");
+    world.record(None, false);
+    world.speak(510, 100, true);
+    assert_eq!(world.recorded().last().unwrap(), "end 0 5 cut 0 Timeout");
+    world.record(None, false);
+    world.speak(10, 700, true);
+    world.release(None);
+    let recorded = world.recorded();
+    assert_eq!(recorded.last().unwrap(), "end 0 5 cut 0 Stopped", "{recorded:?}");
+}
+
+#[test]
+fn the_beep_is_heard_before_and_not_recorded() {
+    let mut world = World::new();
+    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
+    world.record(None, true);
+    world.run(299);
+    assert_eq!(world.machine.sent.len(), 15);
+    let payload = Packet::read(&world.machine.sent[3].2).unwrap().payload.to_vec();
+    let sound: Vec<i16> = payload.iter().map(|octet| g711::of_ulaw(*octet)).collect();
+    assert!((-14.0..-12.0).contains(&rtp::tone::level(&sound)));
+    world.run(100);
+    assert_eq!(world.machine.sent.len(), 15);
+    let stop = Stop { call: "c", leg: A, id: 5 };
+    world.sessions.stop(world.now, &stop, &mut world.machine).unwrap();
+    assert_eq!(world.recorded()[1..], ["800 samples".to_owned(), "end 0 5 cut 0 Stopped".to_owned()]);
 }
