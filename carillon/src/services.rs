@@ -106,6 +106,7 @@ impl Rooms {
                 "the registrar does not answer yet; until it does, phones are told 503"
             );
         }
+        runtime.spawn(tell(Arc::clone(&client), uri.to_owned()));
         let (near, people) = (Arc::clone(&location), Arc::clone(&directory));
         let metrics = Arc::new(move |page: &mut Page| {
             metrics::of_near_copy(page, &near.counters());
@@ -134,6 +135,23 @@ impl Rooms {
             }
         });
         Ok(address)
+    }
+}
+
+/// Tells people when the registrar is lost and when it is back, once each.
+async fn tell(client: Arc<RegistrarClient>, registrar: String) {
+    loop {
+        client.until_open(true).await;
+        client.until_open(false).await;
+        let why = client.failure();
+        tracing::warn!(
+            registrar,
+            why,
+            "the registrar is lost; established calls go on, new calls and registrations are told 503 until it is \
+             back. Start it again; this edge finds it by itself"
+        );
+        client.until_open(true).await;
+        tracing::info!(registrar, "the registrar answers again");
     }
 }
 

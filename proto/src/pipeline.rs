@@ -291,6 +291,11 @@ impl<P: Pipelined> Pipeline<P> {
         let _ = self.open.subscribe().wait_for(|now| *now == open).await;
     }
 
+    /// Why the stream was lost, or could not be opened, last; empty before that happened.
+    pub(crate) fn failure(&self) -> String {
+        self.state().failure.clone()
+    }
+
     pub(crate) fn counters(&self) -> ClientCounters {
         let (connected, in_flight) = {
             let state = self.state();

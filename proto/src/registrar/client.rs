@@ -56,6 +56,11 @@ impl RegistrarClient {
         self.pipeline.until(open).await;
     }
 
+    /// Why no question could be asked last, for people.
+    pub fn failure(&self) -> String {
+        self.pipeline.failure()
+    }
+
     /// What happened so far.
     pub fn counters(&self) -> ClientCounters {
         self.pipeline.counters()
