@@ -232,13 +232,13 @@ pub(crate) fn judge(
             means.counters.wrong_credentials += 1;
             if means.guard.may_log(now_s) {
                 let hint = nearest.map(|nearest| format!("; `{nearest}` exists")).unwrap_or_default();
-                tracing::warn!("no user `{name}` in {realm}{hint}");
+                tracing::warn!(call_id = %request.shown_call_id(), "no user `{name}` in {realm}{hint}");
             }
             return Judgement::Challenge;
         }
         Err(error) => {
             means.counters.service_errors += 1;
-            tracing::warn!(%error, "the directory cannot say who `{name}` is");
+            tracing::warn!(call_id = %request.shown_call_id(), %error, "the directory cannot say who `{name}` is");
             return Judgement::Refused(Refusal::of(503, "Directory Unavailable"));
         }
     };
@@ -251,8 +251,12 @@ pub(crate) fn judge(
         }
         match why {
             _ if !means.guard.may_log(now_s) => {}
-            Mismatch::Wrong => tracing::warn!("wrong password for user `{name}` in {realm}"),
-            Mismatch::NoKey => tracing::warn!("user `{name}` in {realm} has no key for {algorithm}"),
+            Mismatch::Wrong => {
+                tracing::warn!(call_id = %request.shown_call_id(), "wrong password for user `{name}` in {realm}")
+            }
+            Mismatch::NoKey => {
+                tracing::warn!(call_id = %request.shown_call_id(), "user `{name}` in {realm} has no key for {algorithm}")
+            }
         }
         return Judgement::Challenge;
     }
@@ -311,7 +315,7 @@ pub(crate) fn check_identity(
     user: &proto::User,
 ) -> Result<(), Refusal> {
     if !is_anonymous(&request.from) && !is_identity_of(settings, &request.from, user) {
-        tracing::info!(user = user.name, from = %request.from, "a user called under another name");
+        tracing::info!(call_id = %request.shown_call_id(), user = user.name, from = %request.from, "a user called under another name");
         return Err(Refusal::of(403, "From Is Not Yours"));
     }
     for element in request.message.elements(Name::PAssertedIdentity) {
@@ -319,7 +323,7 @@ pub(crate) fn check_identity(
             .and_then(|identity| identity.uri())
             .is_ok_and(|uri| is_identity_of(settings, &uri, user));
         if !own {
-            tracing::info!(user = user.name, "a user asserted an identity that is not his");
+            tracing::info!(call_id = %request.shown_call_id(), user = user.name, "a user asserted an identity that is not his");
             return Err(Refusal::of(403, "P-Asserted-Identity Is Not Yours"));
         }
     }

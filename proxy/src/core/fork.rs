@@ -91,7 +91,7 @@ impl ResponseContext {
             }
             Err(error) => {
                 means.counters.service_errors += 1;
-                tracing::warn!(%error, "a host name cannot be resolved");
+                tracing::warn!(call_id = %self.shown_call_id(means), %error, "a host name cannot be resolved");
                 self.branches[place].failed = Some((502, "Unresolvable Destination"));
             }
         }

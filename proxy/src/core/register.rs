@@ -164,7 +164,11 @@ impl Edge {
             Ok(Registered::Full) => (503, None),
             Err(error) => {
                 self.means.counters.service_errors += 1;
-                tracing::warn!(%error, "a registration cannot be stored");
+                let kept = self.registrations.get(slot).map(|registering| registering.server);
+                let octets =
+                    kept.and_then(|server| self.means.endpoint.kept_request(server)).unwrap_or_default();
+                let call_id = String::from_utf8_lossy(sip::scan::call_id(octets).unwrap_or_default());
+                tracing::warn!(%call_id, %error, "a registration cannot be stored");
                 (503, None)
             }
         };
@@ -260,7 +264,7 @@ fn decide(
     };
     // §10.3 step 4: a user registers phones for himself alone.
     if !authenticate::is_name_of(&request::user_of(&request.to), &user) {
-        tracing::info!(user = user.name, to = %request.to, "a user tried to register for somebody else");
+        tracing::info!(call_id = %request.shown_call_id(), user = user.name, to = %request.to, "a user tried to register for somebody else");
         return Outcome::Refused(Refusal::of(403, "Not Your Address Of Record"));
     }
     match ask_registrar(means, turn, slot, registering, &request, &user.aor) {

@@ -52,6 +52,11 @@ impl<'a> Request<'a> {
         })
     }
 
+    /// Its Call-ID as the log shows it.
+    pub fn shown_call_id(&self) -> Cow<'a, str> {
+        String::from_utf8_lossy(self.call_id)
+    }
+
     /// True when it belongs to a dialog.
     pub fn is_in_dialog(&self) -> bool {
         !self.to_tag.is_empty()

@@ -2,6 +2,7 @@
 //! its answer. What happens to it lies beside it by subject: [`super::steps`], [`super::fork`],
 //! [`super::response`], [`super::cancel`], [`super::timer_c`].
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -276,6 +277,11 @@ impl ResponseContext {
             Some(server) => means.endpoint.kept_request(server).unwrap_or_default(),
             None => &self.octets,
         }
+    }
+
+    /// The Call-ID of its request as the log shows it.
+    pub fn shown_call_id<'a>(&'a self, means: &'a Means) -> Cow<'a, str> {
+        String::from_utf8_lossy(sip::scan::call_id(self.request_octets(means)).unwrap_or_default())
     }
 
     /// The nearest of its moments.

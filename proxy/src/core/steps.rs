@@ -93,12 +93,12 @@ impl ResponseContext {
             Ok(Found::Nobody { nearest }) => {
                 let rule = self.plan.rule.as_deref().unwrap_or_default();
                 let nearest = nearest.unwrap_or_default();
-                tracing::info!(rule, nearest, "a call for a user who does not exist");
+                tracing::info!(call_id = %self.shown_call_id(means), rule, nearest, "a call for a user who does not exist");
                 self.settle_place(place, 404, "Not Found");
             }
             Err(error) => {
                 means.counters.service_errors += 1;
-                tracing::warn!(%error, "the directory cannot say who is called");
+                tracing::warn!(call_id = %self.shown_call_id(means), %error, "the directory cannot say who is called");
                 self.settle_place(place, 503, "Directory unavailable");
             }
         }
@@ -130,7 +130,7 @@ impl ResponseContext {
             }
             Err(error) => {
                 means.counters.service_errors += 1;
-                tracing::warn!(%error, user = user.name, "the registrar cannot say where a user is");
+                tracing::warn!(call_id = %self.shown_call_id(means), %error, user = user.name, "the registrar cannot say where a user is");
                 self.settle_place(place, 503, "Registrar unavailable");
             }
         }
