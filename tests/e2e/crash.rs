@@ -23,7 +23,8 @@ fn a_call_that_stands_outlives_a_kill_and_either_side_hangs_up() {
         let [alice, mut bob] = phones(&exchange);
         bob.register("bob");
         let (caller, callee) = call(&alice, &bob);
-        exchange.crash_and_restart();
+        exchange.crash();
+        exchange.restart();
         let (one, other, dialog) =
             if hangs_up == "alice" { (alice, bob, caller) } else { (bob, alice, callee) };
         one.send(&dialog.request(&one, "BYE"));
@@ -40,7 +41,8 @@ fn users_that_were_added_outlive_a_kill_and_phones_register_again() {
     exchange.ctl_typing(&["users", "add", "zoe", "6004"], "over-the-hills\n");
     bob.register("bob");
     assert!(exchange.ctl(&["bindings"]).contains("bob"));
-    exchange.crash_and_restart();
+    exchange.crash();
+    exchange.restart();
     assert!(exchange.ctl(&["users", "list"]).contains("6004"));
     // Bindings are memory here: a phone is reached again when it has refreshed its registration.
     assert!(!exchange.ctl(&["bindings"]).contains("bob"));
@@ -55,7 +57,8 @@ fn a_registrar_that_was_killed_is_found_again() {
     let mut exchange = Exchange::start_apart(ground, &trusted);
     let [alice, mut bob] = phones(&exchange);
     bob.register("bob");
-    exchange.crash_and_restart_registrar();
+    exchange.crash_registrar();
+    exchange.restart_registrar();
     // Refused with 503 while nobody answers, taken as soon as the registrar is back.
     bob.register("bob");
     let (caller, _) = call(&alice, &bob);
@@ -82,7 +85,7 @@ fn a_drain_refuses_new_calls_and_lets_ringing_ones_be_answered() {
     let answered = alice.receive("SIP/2.0 200");
     alice.send(&Dialog::of_caller(&answered).request(&alice, "ACK"));
     bob.receive("ACK ");
-    exchange.ends();
+    exchange.ended();
 }
 
 fn metrics_and_health_are_told() {

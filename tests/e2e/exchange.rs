@@ -1,7 +1,7 @@
 //! A running exchange: the binary that people run, as one process or as edge and registrar apart, with its log. It
 //! goes when the value does.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
@@ -27,8 +27,14 @@ pub struct Exchange {
 impl Exchange {
     /// Starts one with three users and what more the test wants in its configuration, and waits until it is ready.
     pub fn start(ground: Ground, more: &str) -> Self {
+        let text = config(ground.address(1), more);
+        Self::start_from(ground, &text)
+    }
+
+    /// Starts one with a configuration that the test wrote.
+    pub fn start_from(ground: Ground, text: &str) -> Self {
         let folder = folder(&ground);
-        let file = write(&folder, "exchange.toml", &config(ground.address(1), more));
+        let file = write(&folder, "exchange.toml", text);
         let edge = Process::start(&ground, &folder, "state", &["--config".as_ref(), file.as_os_str()]);
         Self { folder, edge, registrar: None, ground }
     }
@@ -107,6 +113,30 @@ impl Exchange {
         command
     }
 
+    /// Waits until all these users are registered.
+    pub fn until_bound(&mut self, users: &[&str]) {
+        self.until("bindings", |said| users.iter().all(|user| said.contains(user)));
+    }
+
+    /// Asks by `carillon ctl` until the answer is as the test wants it.
+    pub fn until(&mut self, question: &str, holds: impl Fn(&str) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let output = self.try_ctl(&[question]);
+            if holds(&said(&output)) {
+                return;
+            }
+            assert!(
+                Instant::now() < end,
+                "{question}: {}
+it logged:\n{}",
+                said(&output),
+                self.log()
+            );
+            self.edge.listen_for(Duration::from_millis(200));
+        }
+    }
+
     /// Runs a program to its end, demands that it succeeds, and returns what it said.
     pub fn run(&mut self, mut command: Command) -> String {
         let output = command.current_dir(&self.folder).stdin(Stdio::null()).output();
@@ -116,22 +146,24 @@ impl Exchange {
         said(&output)
     }
 
-    /// Ends the edge at once, as a power cut does, and starts it again with what it had kept.
-    pub fn crash_and_restart(&mut self) {
+    /// Kills the edge as a lost machine does: nothing in it is told.
+    pub fn crash(&mut self) {
         self.edge.kill();
-        self.edge = self.edge.again(&self.ground, &self.folder);
     }
 
-    /// The same for the registrar.
-    pub fn crash_and_restart_registrar(&mut self) {
-        let registrar = self.registrar.as_mut().expect("the registrar is a process of its own");
-        registrar.kill();
-        *registrar = registrar.again(&self.ground, &self.folder);
+    /// Starts the killed edge again as it was started first.
+    pub fn restart(&mut self) {
+        self.edge.restart();
     }
 
-    /// Waits until the edge has ended by itself, and demands that it ended well.
-    pub fn ends(mut self) {
-        self.edge.has_ended();
+    /// Kills the registrar, where it is a process of its own.
+    pub fn crash_registrar(&mut self) {
+        self.registrar.as_mut().expect("it was started apart").kill();
+    }
+
+    /// Starts the killed registrar again.
+    pub fn restart_registrar(&mut self) {
+        self.registrar.as_mut().expect("it was started apart").restart();
     }
 
     /// Sends the edge a signal, such as `HUP`.
@@ -140,10 +172,17 @@ impl Exchange {
     }
 
     /// Ends it as an operator does, and demands that it ends well: nothing panicked, and it says so itself.
-    pub fn end(mut self) {
-        self.edge.end();
+    pub fn end(self) {
+        self.edge.signal("TERM");
+        self.ended();
+    }
+
+    /// Waits for the end of one that was told to end, and demands that it ends well.
+    pub fn ended(mut self) {
+        self.edge.ended();
         if let Some(registrar) = &mut self.registrar {
-            registrar.end();
+            registrar.signal("TERM");
+            registrar.ended();
         }
     }
 }
@@ -162,11 +201,16 @@ impl Drop for Exchange {
 
 /// One process and its log.
 struct Process {
+    /// How it was started.
+    command: Command,
+    /// What it prints for the person at the terminal.
+    welcome: PathBuf,
     child: Child,
-    state: String,
-    arguments: Vec<OsString>,
     log: Receiver<String>,
+    /// What it logged since it was started last.
     seen: Vec<String>,
+    /// What it logged before it was killed.
+    before: Vec<String>,
 }
 
 impl Process {
@@ -174,22 +218,18 @@ impl Process {
         let mut command = ground.command(binary());
         command.args(arguments).arg("--state").arg(folder.join(state)).current_dir(folder);
         command.env("NO_COLOR", "1").env("CARILLON_LOG", "info");
-        let welcome = fs::File::create(folder.join(format!("{state}.welcome"))).expect("our own folder");
-        command.stdin(Stdio::null()).stdout(welcome).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the exchange starts");
-        let lines = BufReader::new(child.stderr.take().expect("it was piped")).lines();
-        let (to, log) = channel();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| to.send(line)));
-        let arguments = arguments.iter().map(|argument| OsString::from(*argument)).collect();
-        let mut process = Self { child, state: state.to_owned(), arguments, log, seen: Vec::new() };
+        let welcome = folder.join(format!("{state}.welcome"));
+        let (child, log) = launch(&mut command, &welcome);
+        let mut process = Self { command, welcome, child, log, seen: Vec::new(), before: Vec::new() };
         process.wait_for("ready");
         process
     }
 
-    /// Another one with the same files.
-    fn again(&self, ground: &Ground, folder: &Path) -> Self {
-        let arguments: Vec<&OsStr> = self.arguments.iter().map(OsString::as_os_str).collect();
-        Self::start(ground, folder, &self.state, &arguments)
+    fn restart(&mut self) {
+        self.log();
+        self.before.append(&mut self.seen);
+        (self.child, self.log) = launch(&mut self.command, &self.welcome);
+        self.wait_for("ready");
     }
 
     fn wait_for(&mut self, words: &str) -> String {
@@ -212,9 +252,14 @@ impl Process {
         }
     }
 
+    /// Takes a line of the log, or none when none comes for so long.
+    fn listen_for(&mut self, most: Duration) {
+        self.seen.extend(self.log.recv_timeout(most).ok());
+    }
+
     fn log(&mut self) -> String {
         self.seen.extend(self.log.try_iter());
-        self.seen.join("\n")
+        self.before.iter().chain(&self.seen).cloned().collect::<Vec<_>>().join("\n")
     }
 
     fn signal(&self, name: &str) {
@@ -223,12 +268,7 @@ impl Process {
         assert!(status.success(), "it does not run any more");
     }
 
-    fn end(&mut self) {
-        self.signal("TERM");
-        self.has_ended();
-    }
-
-    fn has_ended(&mut self) {
+    fn ended(&mut self) {
         self.wait_for("ended");
         let status = self.child.wait().expect("it is our child");
         let log = self.log();
@@ -239,6 +279,17 @@ impl Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts a process; what it logs comes line by line.
+fn launch(command: &mut Command, welcome: &Path) -> (Child, Receiver<String>) {
+    let welcome = fs::File::create(welcome).expect("our own folder");
+    command.stdin(Stdio::null()).stdout(welcome).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the exchange starts");
+    let lines = BufReader::new(child.stderr.take().expect("it was piped")).lines();
+    let (to, log) = channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| to.send(line)));
+    (child, log)
 }
 
 /// The binary that was built beside this test.
@@ -252,13 +303,20 @@ pub fn binary() -> PathBuf {
 /// Three users, and what the scenarios of the rig dial. Tables of the whole go first, so `more` may begin with keys of
 /// `[sip]`.
 pub fn config(address: Ipv4Addr, more: &str) -> String {
+    let listen = [("udp", 5060), ("tcp", 5060), ("tls", 5061)];
+    config_at(&listen.map(|(transport, port)| format!("\"{transport}:{address}:{port}\"")), more)
+}
+
+/// The same with listeners as the test wants them, each as TOML writes it.
+pub fn config_at(listen: &[String], more: &str) -> String {
     let user = |(name, extension, password)| {
         format!("[[user]]\nname = \"{name}\"\nextension = \"{extension}\"\npassword = \"{password}\"\n")
     };
     let users: String = USERS.into_iter().map(user).collect();
+    let listen = listen.join(", ");
     format!(
         r#"[sip]
-listen = ["udp:{address}:5060", "tcp:{address}:5060", "tls:{address}:5061"]
+listen = [{listen}]
 {more}
 {users}
 [[route]]

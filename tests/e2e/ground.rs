@@ -91,7 +91,7 @@ pub fn sweep() {
 }
 
 /// A namespace lives as long as a process in it, so these end first.
-fn take_down(name: &str) {
+pub fn take_down(name: &str) {
     if let Ok(output) = Command::new("ip").args(["netns", "pids", name]).output() {
         for pid in String::from_utf8_lossy(&output.stdout).split_whitespace() {
             let _ = Command::new("kill").args(["-KILL", pid]).status();

@@ -13,14 +13,21 @@ macro_rules! tests {
     };
 }
 
+mod apart;
+mod browser;
 mod crash;
 mod domains;
 mod exchange;
 mod ground;
 mod ladder;
 mod needs;
+mod network;
+mod operation;
+mod outlive;
 mod phones;
+mod scene;
 mod sipp;
+mod strangers;
 mod tools;
 
 use std::process::ExitCode;
@@ -59,8 +66,20 @@ fn main() -> ExitCode {
     if !arguments.list {
         ground::sweep();
     }
-    let tests =
-        [crash::tests(), domains::tests(), ladder::tests(), phones::tests(), sipp::tests(), tools::tests()];
+    let tests = [
+        ladder::tests(),
+        phones::tests(),
+        sipp::tests(),
+        tools::tests(),
+        apart::tests(),
+        crash::tests(),
+        domains::tests(),
+        outlive::tests(),
+        operation::tests(),
+        network::tests(),
+        browser::tests(),
+        strangers::tests(),
+    ];
     let trials = tests.into_iter().flatten().map(Test::into_trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

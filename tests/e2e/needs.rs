@@ -1,6 +1,6 @@
 //! What a test cannot run without, and how one knows whether it is here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -11,6 +11,8 @@ pub enum Need {
     Program(&'static str, &'static str),
     /// Network namespaces: root, on Linux, with iproute2.
     Namespaces,
+    /// JsSIP as one file for a browser.
+    JsSip,
     /// Debian's own Python with numpy, which judges recordings.
     Numpy,
 }
@@ -26,6 +28,20 @@ pub const LINPHONE: &[Need] = &[
 ];
 /// SIPp.
 pub const SIPP: &[Need] = &[Need::Program("sipp", "sip-tester")];
+/// SIPp in a namespace.
+pub const SIPP_APART: &[Need] = &[Need::Namespaces, Need::Program("sipp", "sip-tester")];
+/// baresip, and a router that translates addresses.
+pub const NAT: &[Need] = &[
+    Need::Namespaces,
+    Need::Program("baresip", "baresip-core"),
+    Need::Program("iptables", "iptables"),
+    Need::Numpy,
+];
+/// Chromium without windows, and JsSIP.
+pub const BROWSER: &[Need] =
+    &[Need::Namespaces, Need::Program("chromium-headless-shell", "chromium-headless-shell"), Need::JsSip];
+/// What people probe exchanges with that are not theirs.
+pub const SIPVICIOUS: &[Need] = &[Need::Namespaces, Need::Program("svwar", "sipvicious")];
 /// SIPp, and a name server.
 pub const DNSMASQ: &[Need] = &[Need::Program("sipp", "sip-tester"), Need::Program("dnsmasq", "dnsmasq-base")];
 /// sipsak.
@@ -44,14 +60,18 @@ impl Need {
         match self {
             Self::Program(name, package) => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
-                let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-                let is_here = { folders }.any(|folder| folder.join(name).is_file());
+                let is_here = std::env::split_paths(&path)
+                    .chain(["/usr/sbin".into(), "/sbin".into()])
+                    .any(|folder: PathBuf| folder.join(name).is_file());
                 (!is_here).then(|| format!("no {name} ({package})"))
             }
             Self::Namespaces => {
                 static CAN: OnceLock<bool> = OnceLock::new();
                 let can = || Path::new("/sbin/ip").exists() && succeeds("unshare", &["--net", "true"]);
                 (!CAN.get_or_init(can)).then(|| "no network namespaces (root, iproute2)".to_owned())
+            }
+            Self::JsSip => {
+                (!jssip().is_file()).then(|| "no jssip.js (./dev test makes it with npm)".to_owned())
             }
             Self::Numpy => {
                 static HAS: OnceLock<bool> = OnceLock::new();
@@ -60,6 +80,12 @@ impl Need {
             }
         }
     }
+}
+
+/// Where `./dev test` puts JsSIP: beside what cargo builds.
+pub fn jssip() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.ancestors().nth(3).unwrap_or(Path::new(".")).join("browser/jssip.js")
 }
 
 fn succeeds(program: &str, arguments: &[&str]) -> bool {

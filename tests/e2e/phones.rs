@@ -1,8 +1,9 @@
 //! baresip and linphone: what people hold in their hands. The scenarios are in `rig/calls.py`.
 
 use super::exchange::Exchange;
-use super::ground::{Ground, rig};
-use super::needs::{BARESIP, LINPHONE, PYTHON};
+use super::ground::Ground;
+use super::needs::{BARESIP, LINPHONE};
+use super::scene::{Scene, USUAL_S};
 
 tests! {
     BARESIP => alice_calls_bob_over_udp_and_each_hears_the_other,
@@ -26,11 +27,7 @@ fn play(scenario: &str, transports: &[&str]) -> Exchange {
 }
 
 fn play_at(mut exchange: Exchange, scenario: &str, transports: &[&str]) -> Exchange {
-    let mut command = exchange.ground.command(PYTHON);
-    command.arg(rig("calls.py")).arg(scenario).args(transports);
-    command.env("SERVER", exchange.address().to_string()).env("NETNS", exchange.ground.name());
-    command.env("WORK", &exchange.folder).env("PYTHONDONTWRITEBYTECODE", "1");
-    exchange.run(command);
+    Scene::start(&exchange, scenario, transports, USUAL_S).end(&mut exchange);
     exchange
 }
 

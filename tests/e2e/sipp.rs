@@ -11,6 +11,7 @@ use super::needs::SIPP;
 tests! {
     SIPP => a_thousand_registrations_with_digest_succeed,
         a_hundred_calls_at_once_succeed,
+        a_hundred_calls_at_once_succeed_through_edge_and_registrar_apart,
         a_method_that_nobody_knows_passes,
         a_cancel_stops_the_ringing;
 }
@@ -28,7 +29,14 @@ fn a_thousand_registrations_with_digest_succeed() {
 }
 
 fn a_hundred_calls_at_once_succeed() {
-    let mut exchange = trusting();
+    a_hundred_at_once(trusting(Exchange::start));
+}
+
+fn a_hundred_calls_at_once_succeed_through_edge_and_registrar_apart() {
+    a_hundred_at_once(trusting(Exchange::start_apart));
+}
+
+fn a_hundred_at_once(mut exchange: Exchange) {
     Run::of(&exchange, BOB, "register-open.xml", 1, &[]).judge(&mut exchange);
     let called = Run::of(&exchange, BOB, "answer.xml", 400, &[]);
     let calling = Run::of(&exchange, ALICE, "call.xml", 400, &["-r", "100", "-l", "100"]);
@@ -50,7 +58,7 @@ fn a_cancel_stops_the_ringing() {
 }
 
 fn two_sides(calling: &str, called: &str) {
-    let mut exchange = trusting();
+    let mut exchange = trusting(Exchange::start);
     Run::of(&exchange, BOB, "register-open.xml", 1, &[]).judge(&mut exchange);
     let called = Run::of(&exchange, BOB, called, 1, &[]);
     Run::of(&exchange, ALICE, calling, 1, &[]).judge(&mut exchange);
@@ -59,10 +67,10 @@ fn two_sides(calling: &str, called: &str) {
 }
 
 /// Trusted addresses need no password, so that the load is of calls alone.
-fn trusting() -> Exchange {
+pub fn trusting(start: impl FnOnce(Ground, &str) -> Exchange) -> Exchange {
     let ground = Ground::loopback();
     let network = ground.address(0);
-    Exchange::start(ground, &format!("[proxy]\ntrusted = [\"{network}/24\"]"))
+    start(ground, &format!("[proxy]\ntrusted = [\"{network}/24\"]"))
 }
 
 /// SIPp at work. It is killed with the value.
@@ -76,10 +84,22 @@ impl Run {
     /// Starts a scenario at a host of the ground.
     pub fn of(exchange: &Exchange, host: u8, scenario: &str, calls: u32, more: &[&str]) -> Self {
         let address = exchange.ground.address(host).to_string();
+        Self::from(exchange, &exchange.address().to_string(), &address, scenario, calls, more)
+    }
+
+    /// The same with the addresses as they are written: the exchange's as in a URI, the host's own.
+    pub fn from(
+        exchange: &Exchange,
+        server: &str,
+        address: &str,
+        scenario: &str,
+        calls: u32,
+        more: &[&str],
+    ) -> Self {
         let statistics = format!("{scenario}.csv");
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp").join(scenario);
         let mut command: Command = exchange.ground.command("sipp");
-        command.arg(format!("{}:5060", exchange.address())).arg("-sf").arg(file).args(["-i", &address]);
+        command.arg(format!("{server}:5060")).arg("-sf").arg(file).args(["-i", address]);
         command.args([
             "-p",
             "5060",
@@ -101,6 +121,13 @@ impl Run {
             .stderr(Stdio::piped());
         let child = command.spawn().expect("it is installed");
         Self { child, statistics, what: format!("{scenario} at {address}") }
+    }
+
+    /// Waits until so many calls stand at once, as its statistics have it.
+    pub fn until_stand(&self, calls: u64, exchange: &mut Exchange) {
+        let file = exchange.folder.join(&self.statistics);
+        let stand = || column(&fs::read_to_string(&file).unwrap_or_default(), "CurrentCall").last().copied();
+        exchange.until("calls", |said| stand() >= Some(calls) && said.contains("Nothing is under way"));
     }
 
     /// Waits for its end and demands that every call succeeded. Returns the most calls that stood at once.
@@ -139,5 +166,9 @@ fn column(statistics: &str, name: &str) -> Vec<u64> {
     lines.filter_map(|line| line.split(';').nth(place)?.parse().ok()).collect()
 }
 
-const ALICE: u8 = 20;
-const BOB: u8 = 21;
+/// The host that calls.
+pub const ALICE: u8 = 20;
+/// The host that is called.
+pub const BOB: u8 = 21;
+/// The host that calls besides.
+pub const MARTIN: u8 = 22;

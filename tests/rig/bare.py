@@ -46,7 +46,8 @@ PATIENCE = 20
 
 
 class Baresip:
-    def __init__(self, user, password, server, work, *, number, name=None, play, netns, transport="udp", rate=8000):
+    def __init__(self, user, password, server, work, *, number, name=None, play, netns, transport="udp", rate=8000,
+                 refresh=120, address=None):
         """`number` tells the phones of a test apart: address, control port and media ports follow from it."""
         self.user, self.name, self.server, self.netns, self.rate = user, name or user, server, netns, rate
         self.folder = os.path.join(work, self.name)
@@ -55,12 +56,12 @@ class Baresip:
         self.control = 4440 + number
         hop = f"{server}:5061" if transport == "tls" else server
         self._write("config", CONFIG.format(
-            address=f"10.99.0.{10 + number}", play=play, name=self.name, rate=rate, modules=MODULES,
+            address=address or f"10.99.0.{10 + number}", play=play, name=self.name, rate=rate, modules=MODULES,
             rtp=f"{20000 + 200 * number}-{20199 + 200 * number}", control=self.control, recordings=self.recordings,
             loaded="\n".join(f"module {module}.so" for module in LOADED)))
         self._write("accounts", f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password};"
                                 f"outbound=\"sip:{hop};transport={transport}\";audio_codecs=PCMA/8000/1;"
-                                "answermode=manual;regint=120\n")
+                                f"answermode=manual;regint={refresh}\n")
         self._write("contacts", "")
         self.log = open(os.path.join(self.folder, "log"), "w")
         self.process = subprocess.Popen(["ip", "netns", "exec", netns, "baresip", "-4", "-f", self.folder],

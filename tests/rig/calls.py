@@ -18,6 +18,8 @@ from bare import PATIENCE, Baresip
 from linphone import Linphone
 
 SERVER, NETNS, WORK = (os.environ[name] for name in ("SERVER", "NETNS", "WORK"))
+# How long a phone's registration lasts, in seconds; baresip renews it after nine tenths of that.
+REFRESH = int(os.environ.get("REFRESH", 120))
 TONES = [sys.executable, os.path.join(HERE, "tones.py")]
 PASSWORDS = {"alice": "in-wonderland", "bob": "the-builder"}
 # How much of a call is recorded and judged.
@@ -30,15 +32,17 @@ class Scenario:
     def __init__(self, transports):
         self.transports, self.phones, self.seeds = transports, [], {}
 
-    def phone(self, user, *, password=None, name=None, kind=Baresip):
+    def phone(self, user, *, password=None, name=None, kind=Baresip, home=False):
         number = len(self.phones) + 1
         seed, play = 11 * number, os.path.join(WORK, f"{name or user}.wav")
         subprocess.run(TONES + ["mark", play, "--seed", str(seed), "--secs", "60"], check=True)
         more = {}
         if kind is Baresip:
-            more = dict(name=name, transport=self.transports[number - 1])
+            more = dict(name=name, transport=self.transports[number - 1], refresh=REFRESH)
+            if home:
+                more |= dict(address=f"192.168.7.{10 + number}")
         phone = kind(user, password or PASSWORDS.get(user, "unknown"), SERVER, WORK, number=number, play=play,
-                     netns=NETNS, **more)
+                     netns=NETNS + ("h" if home else ""), **more)
         self.phones.append(phone)
         self.seeds[phone] = seed
         return phone
@@ -74,6 +78,12 @@ def until(holds, otherwise):
     while not holds():
         check(time.time() < end, otherwise())
         time.sleep(.05)
+
+
+def meanwhile(word):
+    """Lets whoever runs this do something to the exchange, and goes on when that is done."""
+    print("NOW", word, flush=True)
+    check(sys.stdin.readline(), f"nobody did anything about {word!r}")
 
 
 def ring(caller, called, number):
@@ -173,9 +183,60 @@ def linphone_calls(scenario):
     scenario.judge(alice, bob)
 
 
+def exchange_dies(scenario):
+    """The media of a call needs no exchange, and its end passes once there is one again."""
+    alice, bob = scenario.alice_and_bob()
+    ring(alice, bob, "6002")
+    bob.answer()
+    check(alice.wait("CALL_ESTABLISHED"), f"alice's call is not established: {alice.seen}")
+    check(bob.wait("CALL_ESTABLISHED"), f"bob's call is not established: {bob.seen}")
+    meanwhile("established")
+    before = max(alice.seconds_heard(), bob.seconds_heard())
+    until(lambda: min(alice.seconds_heard(), bob.seconds_heard()) >= before + SECONDS,
+          lambda: "the phones do not hear each other while the exchange is dead")
+    meanwhile("talked on")
+    alice.hang_up()
+    check(bob.wait("CALL_CLOSED"), f"bob is not told of the end: {bob.seen}")
+    scenario.judge(alice, bob)
+    scenario.judge(bob, alice)
+
+
+def come_back(scenario):
+    """The exchange dies and comes back empty; the phones find their way to it by themselves."""
+    alice, bob = scenario.alice_and_bob()
+    meanwhile("registered")
+    ring(alice, bob, "6002")
+    talk(scenario, alice, bob, bob)
+
+
+def call_twice(scenario):
+    """Something happens to the exchange between two calls; then bob is called and answers as before."""
+    alice, bob = scenario.alice_and_bob()
+    ring(alice, bob, "6002")
+    bob.hang_up()
+    told(alice, "486")
+    meanwhile("between")
+    ring(alice, bob, "6002")
+    bob.hang_up()
+    told(alice, "486")
+
+
+def behind_nat(scenario):
+    """Bob is at home behind a router. He is called and calls; the sound would need a relay, and is not judged."""
+    alice, bob = scenario.registered("alice"), scenario.registered("bob", home=True)
+    meanwhile("registered")
+    for caller, called, number in ((alice, bob, "6002"), (bob, alice, "6001")):
+        ring(caller, called, number)
+        called.answer()
+        check(caller.wait("CALL_ESTABLISHED"), f"{caller.user}'s call is not established: {caller.seen}")
+        check(called.wait("CALL_ESTABLISHED"), f"{called.user}'s call is not established: {called.seen}")
+        alice.hang_up()
+        check(bob.wait("CALL_CLOSED"), f"bob is not told of the end: {bob.seen}")
+
+
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
     caller_hangs_up, callee_hangs_up, busy, caller_gives_up, no_answer, unknown_number, wrong_password, unknown_user,
-    two_phones_of_bob, linphone_calls)}
+    two_phones_of_bob, linphone_calls, exchange_dies, come_back, call_twice, behind_nat)}
 
 
 def main():
