@@ -83,6 +83,8 @@ pub struct Snapshot {
 /// The edge of one shard with its services.
 pub struct Service {
     edge: Edge,
+    /// The time of the last input.
+    latest: Instant,
     desk: Desk,
 }
 
@@ -111,12 +113,13 @@ impl Service {
             located: Arc::<Post>::clone(&post),
             resolved: post,
         };
-        Self { edge, desk: Desk { services, sinks, timeout, answered: VecDeque::new() } }
+        Self { edge, latest: now, desk: Desk { services, sinks, timeout, answered: VecDeque::new() } }
     }
 
     /// Takes one input at `now`, which is `unix_ms` on the wall.
     pub fn handle_at(&mut self, now: Instant, unix_ms: u64, input: NodeInput<'_, Posted>, out: &mut Outbox) {
         self.edge.set_wall(now, unix_ms);
+        self.latest = now;
         let input = match input {
             NodeInput::Packet(packet) => Input::Packet(packet),
             NodeInput::Posted(Posted::Answer(ticket, answer)) => Input::Answered(ticket, answer),
@@ -155,7 +158,8 @@ impl node::Core for Service {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.edge.deadline()
+        // After a panic, answers of other calls may wait.
+        if self.desk.answered.is_empty() { self.edge.deadline() } else { Some(self.latest) }
     }
 
     fn quiet(&self) -> bool {
@@ -163,10 +167,7 @@ impl node::Core for Service {
     }
 
     fn recover(&mut self, _now: Instant, octets: Option<&[u8]>) {
-        self.desk.answered.clear();
-        if let Some(call_id) = octets.and_then(sip::scan::call_id) {
-            self.edge.forget_call(call_id);
-        }
+        self.edge.recover(octets);
     }
 }
 

@@ -34,7 +34,12 @@ pub struct Edge {
     pub(crate) means: Means,
     pub(crate) contexts: Slots<Box<ResponseContext>>,
     pub(crate) registrations: Slots<Registering>,
+    /// What the transaction layer has told and was not dealt with: after a panic, in the next input.
     events: Vec<Event<User>>,
+    /// How many of these were.
+    events_done: usize,
+    /// What is being dealt with, so that a panic names it.
+    pub(crate) at_hand: Option<AtHand>,
     /// The wall's time at a moment of the other clock.
     wall: (Instant, u64),
 }
@@ -62,6 +67,8 @@ impl Edge {
             contexts: Slots::new(config.requests_max),
             registrations: Slots::new(config.registrations_max),
             events: Vec::new(),
+            events_done: 0,
+            at_hand: None,
             wall: (now, unix_ms),
         }
     }
@@ -82,21 +89,18 @@ impl Edge {
         let since = now.saturating_duration_since(self.wall.0).as_millis();
         let unix_ms = self.wall.1 + u64::try_from(since).unwrap_or(0);
         let turn = &mut Turn { now, unix_ms, out };
+        self.on_events(turn);
         match input {
             Input::Packet(packet) => self.on_packet(turn, &packet),
             Input::Answered(ticket, answer) => self.on_answered(turn, ticket, answer),
             Input::Failed { transaction, why } => {
                 tracing::debug!(why, "a message could not be sent");
-                let mut events = std::mem::take(&mut self.events);
-                self.means.endpoint.failed(now, transaction, turn.wire(), &mut events);
-                self.on_events(turn, &mut events);
-                self.events = events;
+                self.means.endpoint.failed(now, transaction, turn.wire(), &mut self.events);
+                self.on_events(turn);
             }
             Input::ConnectionClosed(connection) => {
-                let mut events = std::mem::take(&mut self.events);
-                self.means.endpoint.closed(now, connection, turn.wire(), &mut events);
-                self.on_events(turn, &mut events);
-                self.events = events;
+                self.means.endpoint.closed(now, connection, turn.wire(), &mut self.events);
+                self.on_events(turn);
             }
             Input::Tick => self.on_tick(turn),
         }
@@ -105,6 +109,9 @@ impl Edge {
     /// When the next [`Input::Tick`] is wanted.
     pub fn deadline(&self) -> Option<Instant> {
         let means = &self.means;
+        if !self.events.is_empty() {
+            return Some(self.wall.0);
+        }
         [means.endpoint.deadline(), means.wheel.deadline(), means.questions.deadline()]
             .into_iter()
             .flatten()
@@ -134,33 +141,6 @@ impl Edge {
     /// The requests under way, for people.
     pub fn calls(&self, now: Instant) -> Vec<CallState> {
         self.contexts.iter().filter_map(|context| CallState::of(context, &self.means, now)).collect()
-    }
-
-    /// After a panic: removes what belongs to this Call-ID, with its timers and questions. Transactions end by their
-    /// own timers.
-    pub fn forget_call(&mut self, call_id: &[u8]) {
-        let means = &self.means;
-        let named = |octets: &[u8]| sip::scan::call_id(octets) == Some(call_id);
-        let contexts: Vec<Slot> = self
-            .contexts
-            .names()
-            .filter(|slot| {
-                self.contexts.get(*slot).is_some_and(|context| named(context.request_octets(means)))
-            })
-            .collect();
-        let kept =
-            |registering: &Registering| means.endpoint.kept_request(registering.server).unwrap_or_default();
-        let registrations: Vec<Slot> = self
-            .registrations
-            .names()
-            .filter(|slot| self.registrations.get(*slot).is_some_and(|registering| named(kept(registering))))
-            .collect();
-        for slot in contexts {
-            self.remove_context(slot);
-        }
-        for slot in registrations {
-            self.registrations.remove(slot);
-        }
     }
 
     fn on_packet(&mut self, turn: &mut Turn<'_>, packet: &Packet<'_>) {
@@ -297,9 +277,15 @@ impl Edge {
     /// Hands an answer to who waits for it.
     fn deliver(&mut self, turn: &mut Turn<'_>, waiter: Waiter, ticket: Option<Ticket>, answer: Answer) {
         match (waiter, answer) {
-            (Waiter::Registrant(slot), Answer::Identified(answer)) => self.on_registrant(turn, slot, answer),
+            (Waiter::Registrant(slot), Answer::Identified(answer)) => {
+                self.at_hand = Some(AtHand::Registration(slot));
+                self.on_registrant(turn, slot, answer);
+                self.at_hand = None;
+            }
             (Waiter::Registration(slot), Answer::Registered(answer)) => {
-                self.on_registered(turn, slot, answer)
+                self.at_hand = Some(AtHand::Registration(slot));
+                self.on_registered(turn, slot, answer);
+                self.at_hand = None;
             }
             (
                 Waiter::Caller(slot)
@@ -341,16 +327,17 @@ impl Edge {
                 self.with_context(turn, slot, ResponseContext::on_time);
             }
         }
-        let mut events = std::mem::take(&mut self.events);
-        self.means.endpoint.tick(turn.now, turn.out.wire(), &mut events);
-        self.on_events(turn, &mut events);
-        self.events = events;
+        self.means.endpoint.tick(turn.now, turn.out.wire(), &mut self.events);
+        self.on_events(turn);
     }
 
-    fn on_events(&mut self, turn: &mut Turn<'_>, events: &mut Vec<Event<User>>) {
-        for event in events.drain(..) {
+    fn on_events(&mut self, turn: &mut Turn<'_>) {
+        while let Some(event) = self.events.get(self.events_done).copied() {
+            self.events_done += 1;
             self.on_event(turn, event);
         }
+        self.events.clear();
+        self.events_done = 0;
     }
 
     fn on_event(&mut self, turn: &mut Turn<'_>, event: Event<User>) {
@@ -386,7 +373,9 @@ impl Edge {
         go_on: impl FnOnce(&mut ResponseContext, &mut Means, &mut Turn<'_>),
     ) {
         let Some(context) = self.contexts.get_mut(slot) else { return };
+        self.at_hand = Some(AtHand::Context(slot));
         go_on(context, &mut self.means, turn);
+        self.at_hand = None;
         if !context.is_over() {
             let deadline = context.deadline();
             return self.means.set_timer(slot, deadline);
@@ -411,6 +400,15 @@ impl std::fmt::Debug for Edge {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Edge").field("gauges", &self.gauges()).finish_non_exhaustive()
     }
+}
+
+/// What an input is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AtHand {
+    /// A request that is forwarded.
+    Context(Slot),
+    /// A REGISTER.
+    Registration(Slot),
 }
 
 /// What a 200 to OPTIONS says (RFC 3261 §11.2).

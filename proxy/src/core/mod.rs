@@ -47,6 +47,7 @@ mod means;
 mod nat;
 mod questions;
 mod record_route;
+mod recover;
 mod redirect;
 mod register;
 mod request;

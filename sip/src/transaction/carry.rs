@@ -98,13 +98,8 @@ impl<U: Copy> Endpoint<U> {
                 }
                 Output::Fail(failure) => carried.failure = Some(failure),
                 Output::Gone => {
-                    found.timers = [None; 2];
-                    found.due = [Tick::MAX; 2];
-                    found.closing = Closing::End;
+                    self.leave(slot);
                     timed = true;
-                    self.streams.remove(slot, &mut self.table);
-                    self.table.hide(slot);
-                    self.ended.push(slot);
                 }
             }
         }

@@ -292,6 +292,25 @@ impl<U: Copy> Endpoint<U> {
         }
     }
 
+    /// Ends a transaction without a word to its peer, as after a panic in its user. That it is gone is told by the
+    /// next tick.
+    pub fn end(&mut self, id: TransactionId) {
+        if self.table.get(id).is_some_and(|found| found.closing != Closing::End) {
+            self.leave(id.slot);
+            self.hang(id.slot);
+        }
+    }
+
+    /// The live transactions whose request is kept and has this Call-ID. It looks at all of them: for the rare cases
+    /// alone in which nobody else knows.
+    pub fn of_call(&self, call_id: &[u8]) -> Vec<TransactionId> {
+        let is_of = |id: &TransactionId| {
+            let kept = self.kept_request(*id);
+            kept.is_some_and(|octets| crate::scan::call_id(octets) == Some(call_id))
+        };
+        self.table.ids().filter(is_of).collect()
+    }
+
     /// Lets the timers speak that are due, and tells what has ended. To be called when [`Endpoint::deadline`] has
     /// come, until it lies ahead: one call lets at most 512 speak, so that packets need not wait for thousands.
     pub fn tick(&mut self, now: Instant, out: &mut Outbox, events: &mut Vec<Event<U>>) {
@@ -453,6 +472,18 @@ impl<U: Copy> Endpoint<U> {
             *self.counters.live_of(&ended.machine) -= 1;
             events.push(Event::Gone { transaction, user: ended.user });
         }
+    }
+
+    /// Stops everything of a slot: only [`Endpoint::settle`] touches it after this.
+    pub(super) fn leave(&mut self, slot: u32) {
+        if let Some(found) = self.table.at_mut(slot) {
+            found.timers = [None; 2];
+            found.due = [Tick::MAX; 2];
+            found.closing = Closing::End;
+        }
+        self.streams.remove(slot, &mut self.table);
+        self.table.hide(slot);
+        self.ended.push(slot);
     }
 
     /// Gives an event to the machine of a slot and carries out what it says.

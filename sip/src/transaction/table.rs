@@ -214,6 +214,13 @@ impl<U> Table<U> {
         }
     }
 
+    /// The ids of all that are live, by slot.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = TransactionId> {
+        let is_live = |slot: &Slot<U>| matches!(slot.entry, Entry::Live(_));
+        let slots = self.slots.iter().enumerate().filter(move |(_, slot)| is_live(slot));
+        slots.map(|(place, slot)| TransactionId { slot: place as u32, generation: slot.generation })
+    }
+
     pub(crate) fn at(&self, slot: u32) -> Option<&Transaction<U>> {
         match &self.slots.get(slot as usize)?.entry {
             Entry::Live(transaction) => Some(transaction),

@@ -46,6 +46,8 @@ pub struct Services {
     /// What became of next hops.
     pub tried: Vec<String>,
     pub wire: Outbox,
+    /// After so many sends and questions more, one panics.
+    pub fuse: Option<u32>,
 }
 
 impl Services {
@@ -69,6 +71,7 @@ impl Services {
             asked: Vec::new(),
             tried: Vec::new(),
             wire: Outbox::default(),
+            fuse: None,
         }
     }
 
@@ -168,12 +171,28 @@ impl Services {
     }
 }
 
+impl Services {
+    fn burn(&mut self) {
+        match &mut self.fuse {
+            Some(0) => {
+                self.fuse = None;
+                // As a panic, without its noise.
+                std::panic::resume_unwind(Box::new("the test says so"));
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+    }
+}
+
 impl Out for Services {
     fn wire(&mut self) -> &mut Outbox {
+        self.burn();
         &mut self.wire
     }
 
     fn ask(&mut self, ticket: Ticket, effect: Effect<'_>) {
+        self.burn();
         let answer = self.answer(&effect);
         self.answers.push_back((ticket, answer));
     }

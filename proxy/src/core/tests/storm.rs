@@ -53,6 +53,20 @@ impl Storm {
     }
 
     fn run(mut self) -> String {
+        self.steps();
+        if self.chance.one_in(2) {
+            self.world.services.answers.clear();
+        } else {
+            self.world.services.pace = Pace::Now;
+            self.world.release();
+        }
+        self.read_mail();
+        self.trace += &self.world.ladder();
+        let Self { world, trace, .. } = self;
+        world.finish_after(trace)
+    }
+
+    fn steps(&mut self) {
         for _ in 0..200 {
             match self.chance.below(64) {
                 0..=5 => self.call(),
@@ -67,16 +81,28 @@ impl Storm {
             }
             self.read_mail();
         }
-        if self.chance.one_in(2) {
-            self.world.services.answers.clear();
-        } else {
-            self.world.services.pace = Pace::Now;
-            self.world.release();
+    }
+
+    /// [`Storm::run`] with a fuse: after the panic a new call goes as if nothing had happened.
+    fn blow(mut self) -> Vec<&'static str> {
+        self.steps();
+        self.world.services.fuse = None;
+        self.world.services.pace = Pace::Now;
+        self.world.release();
+        self.world.wait(400_000);
+        while CALLEES.iter().chain(&["alice"]).any(|who| self.world.has_mail(who)) {
+            self.read_mail();
         }
-        self.read_mail();
-        self.trace += &self.world.ladder();
-        let Self { world, trace, .. } = self;
-        world.finish_after(trace)
+        let panics = self.world.panics.clone();
+        // The nonce of before is too old by now.
+        self.world.register(&["alice"]);
+        let call = self.world.invite("alice", "6003");
+        let invite = self.world.take_only("martin", "INVITE");
+        self.world.reply("martin", &invite, 603);
+        let declined = self.world.take_only("alice", "603");
+        self.world.hop_by_hop("alice", "ACK", &call, Some(&declined));
+        self.world.finish();
+        panics
     }
 
     fn call(&mut self) {
@@ -104,8 +130,7 @@ impl Storm {
         if self.chance.one_in(20) {
             return;
         }
-        let now = self.world.now;
-        self.world.edge.handle(now, Input::Answered(ticket, answer), &mut self.world.services);
+        self.world.give(Input::Answered(ticket, answer));
         self.world.release_none();
     }
 
@@ -172,5 +197,20 @@ fn whatever_phones_and_services_do_each_call_ends_once_and_nothing_is_left() {
         let first = Storm::new(seed).run();
         let again = Storm::new(seed).run();
         assert_eq!(first, again, "seed {seed} does not repeat");
+    }
+}
+
+#[test]
+fn a_panic_anywhere_ends_its_own_call_and_leaves_nothing() {
+    let mut panics = Vec::new();
+    for seed in 1..=200 {
+        let mut storm = Storm::new(seed);
+        // By turns early and late, so that each kind of input meets it.
+        storm.world.services.fuse = Some(seed as u32 * 7 % 311);
+        panics.extend(storm.blow());
+    }
+    for kind in ["a packet", "an answer", "a failure", "a tick"] {
+        let count = panics.iter().filter(|met| **met == kind).count();
+        assert!(count > 0, "no panic in {kind}: {panics:?}");
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub struct World {
     unreachable: Option<SocketAddr>,
     /// Statuses that a test expects more than one of.
     pub several_finals: bool,
+    /// In which kinds of input panics were caught.
+    pub panics: Vec<&'static str>,
 }
 
 /// What a world is made with.
@@ -80,6 +83,7 @@ impl World {
             refused: BTreeMap::new(),
             unreachable: None,
             several_finals: false,
+            panics: Vec::new(),
         };
         world.phone("alice", "alice", Transport::Udp, "10.0.0.1:5060");
         world.phone("bob", "bob", Transport::Udp, "10.0.0.2:5060");
@@ -182,8 +186,23 @@ impl World {
             connection: phone.connection,
         };
         let packet = Packet { octets: text.as_bytes(), flow, arrived: self.now };
-        self.edge.handle(self.now, Input::Packet(packet), &mut self.services);
+        self.give(Input::Packet(packet));
         self.settle();
+    }
+
+    /// Hands an input to the edge as a shard does: a panic is caught, and what the input was about is removed.
+    pub fn give(&mut self, input: Input<'_>) {
+        let (kind, octets) = match &input {
+            Input::Packet(packet) => ("a packet", Some(packet.octets)),
+            Input::Answered(..) => ("an answer", None),
+            Input::Failed { .. } | Input::ConnectionClosed(_) => ("a failure", None),
+            Input::Tick => ("a tick", None),
+        };
+        let (edge, services, now) = (&mut self.edge, &mut self.services, self.now);
+        if catch_unwind(AssertUnwindSafe(|| edge.handle(now, input, services))).is_err() {
+            self.edge.recover(octets);
+            self.panics.push(kind);
+        }
     }
 
     /// What a phone got first.
@@ -232,7 +251,7 @@ impl World {
         let until = self.now + Duration::from_millis(milliseconds);
         while let Some(deadline) = self.edge.deadline().filter(|deadline| *deadline <= until) {
             self.now = self.now.max(deadline);
-            self.edge.handle(self.now, Input::Tick, &mut self.services);
+            self.give(Input::Tick);
             self.settle();
         }
         self.now = until;
@@ -241,7 +260,7 @@ impl World {
     /// Closes the connection of a phone.
     pub fn hang_up(&mut self, who: Who) {
         if let Some(connection) = self.at(who).connection.take() {
-            self.edge.handle(self.now, Input::ConnectionClosed(connection), &mut self.services);
+            self.give(Input::ConnectionClosed(connection));
             self.settle();
         }
     }
@@ -273,6 +292,10 @@ impl World {
         assert_eq!(gauges, crate::core::counters::Gauges::default());
         assert!(self.edge.deadline().is_none(), "a timer runs with nothing to do");
         assert!(self.edge.means.calls_of.is_empty());
+        if !self.panics.is_empty() {
+            // Whose call was removed hears nothing of it.
+            return;
+        }
         for invite in &self.invites {
             let finals = self.finals.get(invite).cloned().unwrap_or_default();
             let answers = finals.iter().all(|status| *status < 300);
@@ -299,13 +322,13 @@ impl World {
                     && let Some(transaction) = *transaction
                 {
                     let input = Input::Failed { transaction, why: "nobody is there" };
-                    self.edge.handle(self.now, input, &mut self.services);
+                    self.give(input);
                 }
             }
             if self.services.pace != Pace::Held
                 && let Some((ticket, answer)) = self.services.answers.pop_front()
             {
-                self.edge.handle(self.now, Input::Answered(ticket, answer), &mut self.services);
+                self.give(Input::Answered(ticket, answer));
                 continue;
             }
             if sends.is_empty() {

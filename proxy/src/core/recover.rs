@@ -1,0 +1,73 @@
+//! After a panic: the call that the input was about is removed, with its timers, questions and transactions; everything
+//! else goes on. Its peers are told nothing: whatever could be said might panic again.
+
+use sip::transaction::TransactionId;
+
+use super::edge::{AtHand, Edge};
+use super::means::User;
+use super::slots::Slot;
+
+impl Edge {
+    /// Removes what was being dealt with when a panic came, and whatever else has the Call-ID of the packet that
+    /// caused it. Events of other calls that came with it are dealt with in the next input.
+    pub fn recover(&mut self, octets: Option<&[u8]>) {
+        let named = octets.and_then(sip::scan::call_id).map(<[u8]>::to_vec);
+        let at_hand = self.at_hand.take();
+        let call_id = named.or_else(|| at_hand.and_then(|at_hand| self.call_id_of(at_hand)));
+        match at_hand {
+            Some(AtHand::Context(slot)) => self.drop_context(slot),
+            Some(AtHand::Registration(slot)) => self.drop_registration(slot),
+            None => {}
+        }
+        if let Some(call_id) = call_id {
+            self.drop_call(&call_id);
+        }
+    }
+
+    fn call_id_of(&self, at_hand: AtHand) -> Option<Vec<u8>> {
+        let octets = match at_hand {
+            AtHand::Context(slot) => self.contexts.get(slot)?.request_octets(&self.means),
+            AtHand::Registration(slot) => {
+                self.means.endpoint.kept_request(self.registrations.get(slot)?.server)?
+            }
+        };
+        sip::scan::call_id(octets).map(<[u8]>::to_vec)
+    }
+
+    fn drop_call(&mut self, call_id: &[u8]) {
+        // An ACK has no transaction.
+        let means = &self.means;
+        let is_named = |slot: &Slot| {
+            let octets = self.contexts.get(*slot).map(|context| context.request_octets(means));
+            octets.and_then(sip::scan::call_id) == Some(call_id)
+        };
+        let contexts: Vec<Slot> = self.contexts.names().filter(is_named).collect();
+        for slot in contexts {
+            self.drop_context(slot);
+        }
+        for transaction in self.means.endpoint.of_call(call_id) {
+            match self.means.endpoint.user(transaction) {
+                Some(User::Upstream(slot) | User::Branch(slot, _)) => self.drop_context(slot),
+                Some(User::Registrant(slot)) => self.drop_registration(slot),
+                Some(User::Alone | User::Answered(_)) | None => {}
+            }
+            self.means.endpoint.end(transaction);
+        }
+    }
+
+    fn drop_context(&mut self, slot: Slot) {
+        let Some(context) = self.contexts.get(slot) else { return };
+        let branches = context.branches.iter().filter_map(|branch| branch.transaction);
+        let transactions: Vec<TransactionId> = branches.chain(context.server).collect();
+        self.remove_context(slot);
+        for transaction in transactions {
+            self.means.endpoint.end(transaction);
+        }
+    }
+
+    fn drop_registration(&mut self, slot: Slot) {
+        if let Some(registering) = self.registrations.remove(slot) {
+            self.means.endpoint.end(registering.server);
+        }
+    }
+}
