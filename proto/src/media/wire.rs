@@ -193,7 +193,7 @@ impl From<&Play<'_>> for v1::Play {
     }
 }
 
-/// Without its sounds, which [`sounds`] reads.
+/// Without its sounds, which `sounds` reads.
 impl<'a> From<&'a v1::Play> for Play<'a> {
     fn from(wire: &'a v1::Play) -> Self {
         let repeat = if wire.times == 0 { Repeat::Forever } else { Repeat::Times(wire.times) };
