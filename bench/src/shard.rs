@@ -173,6 +173,7 @@ fn settings(is_trusted: bool) -> Settings {
     let trusted: Vec<Network> =
         is_trusted.then(|| Network { address: SERVER.ip(), prefix: 8 }).into_iter().collect();
     Settings {
+        spread: node::shard::Spread::new(1, [1, 2]),
         config: ProxyConfig { trusted, ..ProxyConfig::default() },
         listeners: Arc::new(Listeners::new([listener], [], [])),
         routes: Arc::new(Plan::empty()),

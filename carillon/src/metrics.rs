@@ -58,6 +58,13 @@ fn write(page: &mut Page, shard: &str, snapshot: &Snapshot) {
         ("carillon_registrations_total", "Registrations accepted.", counters.registrations),
         ("carillon_calls_total", "Calls forwarded to at least one phone.", counters.calls),
         ("carillon_calls_answered_total", "Calls answered with 2xx.", counters.calls_answered),
+        ("carillon_calls_conducted_total", "Calls that the call core conducted.", counters.calls_conducted),
+        (
+            "carillon_late_successes_total",
+            "2xx of phones when another had the call or its caller had given up.",
+            counters.late_successes,
+        ),
+        ("carillon_media_lost_total", "Calls ended because their media had stopped.", counters.media_lost),
         ("carillon_branches_total", "Branches of all requests.", counters.branches),
         ("carillon_targets_left_out_total", "Phones left out by targets_max.", counters.targets_left_out),
         ("carillon_forged_tokens_total", "Route tokens that were not ours.", counters.forged_tokens),
@@ -78,6 +85,7 @@ fn write(page: &mut Page, shard: &str, snapshot: &Snapshot) {
     let gauges = &snapshot.gauges;
     for (name, help, value) in [
         ("carillon_requests_under_way", "Requests being forwarded.", gauges.requests),
+        ("carillon_conducted_calls", "Calls that the call core conducts.", gauges.conducted),
         ("carillon_registrations_under_way", "Registrations being decided.", gauges.registrations),
         ("carillon_questions_under_way", "Questions to services.", gauges.questions),
         (

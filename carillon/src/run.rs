@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use proxy::core::plan::Plan;
 use proxy::core::route::Routes;
 use proxy::core::token;
-use proxy::{Posted, Service, Services, Settings};
+use proxy::{Anchor, MediaEvents, Posted, Service, Services, Settings};
 use sip::auth::Replay;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -135,7 +135,7 @@ fn shards(
 ) -> Result<(Shards<Posted>, (Settings, Resolver))> {
     // RFC 7616 §3.4.5: one answer counts once, whichever shard meets it.
     let uses = Arc::new(std::sync::Mutex::new(Replay::new(NONCES_MAX)));
-    let mut kept = None;
+    let (mut kept, mut inboxes) = (None, None);
     let started = clock::unix_s() as u32;
     let shards = node::shard::start(&config.shard, &config.sip, |place| {
         let settings = Settings {
@@ -151,6 +151,7 @@ fn shards(
             nonce_key: keys.part(16),
             uses: Arc::clone(&uses),
             loop_key: [u64::from_le_bytes(keys.part(48)), u64::from_le_bytes(keys.part(56))],
+            spread: place.spread,
             edge: 0,
             shard: place.shard as u8,
         };
@@ -164,10 +165,18 @@ fn shards(
             media: rooms.media.clone(),
             names: Arc::new(names.clone()),
         };
+        inboxes.get_or_insert_with(|| Arc::clone(&place.inboxes));
         let more = clock::seed();
         let seed = [place.seed[0], place.seed[1], more[0], more[1]];
         Service::new(Arc::new(settings), services, place.inbox().clone(), seed)
     })?;
+    match (&rooms.media, inboxes) {
+        (Some(media), Some(inboxes)) => media.follow(Arc::new(MediaEvents(inboxes))),
+        _ if config.proxy.anchor != Anchor::Never => {
+            tracing::warn!("[proxy] anchor wants a media server, and there is none: such calls are refused");
+        }
+        _ => {}
+    }
     Ok((shards, kept.context("there is at least one shard")?))
 }
 

@@ -5,6 +5,19 @@ pub mod plan;
 use node::config::{Duration, Network};
 use serde::Deserialize;
 
+/// Whose media go through a media server of ours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anchor {
+    /// Nobody's: calls are proxied, and media go from phone to phone.
+    #[default]
+    Never,
+    /// Those of calls with a phone behind NAT at either end.
+    Nat,
+    /// Everybody's.
+    Always,
+}
+
 /// `[proxy]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -41,6 +54,14 @@ pub struct ProxyConfig {
     /// Whether a 6xx ends the call for all phones and all steps (RFC 3261 §16.7 step 5). Default yes. With no, it
     /// ends only the phones of its step, and the next step is taken.
     pub decline_ends_call: bool,
+    /// Whose media go through a media server of ours: `never`, `nat` (calls with a phone behind NAT), or `always`.
+    /// Default `never`. Such a call is conducted: it has a dialog with each phone, and holds memory and ports until
+    /// it ends. Without a media server it is refused with 500; one that demands PRACK (RFC 3262) or session timers
+    /// (RFC 4028), which its legs do not do yet, with 420.
+    pub anchor: Anchor,
+    /// Calls that the call core conducts at once, from the first ring to the end, some 8 KiB each. Default 20000. More
+    /// get 503 with Retry-After.
+    pub conducted_max: usize,
     /// Requests that are under way at once. Default 50000, some 2 KiB each. More get 503 with Retry-After.
     pub requests_max: usize,
     /// The share of `requests_max`, in percent, above which new calls are refused; requests of established
@@ -83,6 +104,8 @@ impl Default for ProxyConfig {
             ring_timeout: Duration::from_secs(180),
             follow_redirects: true,
             decline_ends_call: true,
+            anchor: Anchor::Never,
+            conducted_max: 20_000,
             requests_max: 50_000,
             new_calls_percent: 80,
             registrations_max: 50_000,

@@ -6,6 +6,6 @@ pub mod config;
 pub mod core;
 pub mod service;
 
-pub use config::ProxyConfig;
+pub use config::{Anchor, ProxyConfig};
 pub use core::settings::Settings;
-pub use service::{Command, Names, Posted, Service, Services, Snapshot};
+pub use service::{Command, MediaEvents, Names, Posted, Service, Services, Snapshot};

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use node::dns::{Query, Resolver};
 use node::{Inbox, Input as NodeInput, clock};
+use proto::media::{Described, Media, MediaEvent, MediaSink, Released};
 use proto::{
-    Asked, Directory, Found, Identified, Located, Location, Media, Registered, Reply, ServiceError, Sink,
-    Ticket,
+    Asked, Directory, Found, Identified, Located, Location, Registered, Reply, ServiceError, Sink, Ticket,
 };
 use sip::transport::{NextHop, Outbox};
 
 use crate::core::Edge;
+use crate::core::call::write;
 use crate::core::calls::CallState;
 use crate::core::counters::{Counters, Gauges};
 use crate::core::effect::{Answer, Effect, Input, Out, Tried};
@@ -57,6 +58,8 @@ pub struct Services {
 pub enum Posted {
     /// A service has answered.
     Answer(Ticket, Answer),
+    /// Something happened to the media of the call of that name.
+    Media(Box<str>, MediaEvent),
     /// Somebody wants something of the shard.
     Command(Command),
 }
@@ -111,6 +114,8 @@ impl Service {
             found: Arc::<Post>::clone(&post),
             registered: Arc::<Post>::clone(&post),
             located: Arc::<Post>::clone(&post),
+            described: Arc::<Post>::clone(&post),
+            released: Arc::<Post>::clone(&post),
             resolved: post,
         };
         Self { edge, latest: now, desk: Desk { services, sinks, timeout, answered: VecDeque::new() } }
@@ -123,6 +128,11 @@ impl Service {
         let input = match input {
             NodeInput::Packet(packet) => Input::Packet(packet),
             NodeInput::Posted(Posted::Answer(ticket, answer)) => Input::Answered(ticket, answer),
+            NodeInput::Posted(Posted::Media(call, event)) => {
+                let mut outputs = Outputs { wire: out, desk: &mut self.desk };
+                self.edge.handle(now, Input::Media(&call, event), &mut outputs);
+                return outputs.go_on(&mut self.edge, now);
+            }
             NodeInput::Posted(Posted::Command(command)) => return self.obey(now, command),
             NodeInput::Failed { transaction, why } => Input::Failed { transaction, why },
             NodeInput::ConnectionClosed(connection) => Input::ConnectionClosed(connection),
@@ -130,10 +140,7 @@ impl Service {
         };
         let mut outputs = Outputs { wire: out, desk: &mut self.desk };
         self.edge.handle(now, input, &mut outputs);
-        // Answers that were there at once are inputs of the same turn, one after the other.
-        while let Some((ticket, answer)) = outputs.desk.answered.pop_front() {
-            self.edge.handle(now, Input::Answered(ticket, answer), &mut outputs);
-        }
+        outputs.go_on(&mut self.edge, now);
     }
 
     fn obey(&mut self, now: Instant, command: Command) {
@@ -186,11 +193,22 @@ struct Sinks {
     registered: Arc<dyn Sink<Registered>>,
     located: Arc<dyn Sink<Located>>,
     resolved: Arc<dyn Sink<Vec<NextHop>>>,
+    described: Arc<dyn Sink<Described>>,
+    released: Arc<dyn Sink<Released>>,
 }
 
 struct Outputs<'a> {
     wire: &'a mut Outbox,
     desk: &'a mut Desk,
+}
+
+impl Outputs<'_> {
+    /// Answers that were there at once are inputs of the same turn, one after the other.
+    fn go_on(&mut self, edge: &mut Edge, now: Instant) {
+        while let Some((ticket, answer)) = self.desk.answered.pop_front() {
+            edge.handle(now, Input::Answered(ticket, answer), self);
+        }
+    }
 }
 
 impl Out for Outputs<'_> {
@@ -221,6 +239,24 @@ impl Out for Outputs<'_> {
                 let reply = reply(&sinks.resolved, ticket, *timeout);
                 at_once(services.names.resolve(&ask, reply), Answer::Resolved)
             }
+            Effect::Offer(ask) => match &services.media {
+                Some(media) => {
+                    at_once(media.offer(&ask, reply(&sinks.described, ticket, *timeout)), Answer::Described)
+                }
+                None => Some(Answer::Described(Err(no_media()))),
+            },
+            Effect::Answer(ask) => match &services.media {
+                Some(media) => {
+                    at_once(media.answer(&ask, reply(&sinks.described, ticket, *timeout)), Answer::Described)
+                }
+                None => Some(Answer::Described(Err(no_media()))),
+            },
+            Effect::Release(ask) => match &services.media {
+                Some(media) => {
+                    at_once(media.release(&ask, reply(&sinks.released, ticket, *timeout)), Answer::Released)
+                }
+                None => Some(Answer::Released(Err(no_media()))),
+            },
         };
         answered.extend(now.map(|answer| (ticket, answer)));
     }
@@ -238,6 +274,31 @@ fn at_once<T>(asked: Asked<T>, answer: impl FnOnce(Result<T, ServiceError>) -> A
     match asked {
         Asked::Now(result) => Some(answer(result)),
         Asked::Later => None,
+    }
+}
+
+fn no_media() -> ServiceError {
+    ServiceError::Unavailable("this process has no media server".into())
+}
+
+/// Brings what happens to media to the shard that owns the call.
+#[derive(Clone)]
+pub struct MediaEvents(pub Arc<[Inbox<Posted>]>);
+
+impl MediaSink for MediaEvents {
+    fn post(&self, call: &str, event: MediaEvent) {
+        let inbox = write::shard_of(call).and_then(|shard| self.0.get(shard));
+        if let Some(inbox) = inbox
+            && inbox.post(Posted::Media(call.into(), event)).is_err()
+        {
+            tracing::debug!("the inbox of a shard is full, and an event of its media is lost");
+        }
+    }
+}
+
+impl std::fmt::Debug for MediaEvents {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("MediaEvents").finish_non_exhaustive()
     }
 }
 
@@ -282,6 +343,18 @@ impl Sink<Vec<NextHop>> for Post {
     }
 }
 
+impl Sink<Described> for Post {
+    fn post(&self, ticket: Ticket, answer: Result<Described, ServiceError>) {
+        self.put(ticket, Answer::Described(answer));
+    }
+}
+
+impl Sink<Released> for Post {
+    fn post(&self, ticket: Ticket, answer: Result<Released, ServiceError>) {
+        self.put(ticket, Answer::Released(answer));
+    }
+}
+
 impl std::fmt::Debug for Service {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Service").field("edge", &self.edge).finish_non_exhaustive()
@@ -300,6 +373,7 @@ impl std::fmt::Debug for Posted {
             Self::Answer(ticket, answer) => {
                 formatter.debug_tuple("Answer").field(ticket).field(answer).finish()
             }
+            Self::Media(call, event) => formatter.debug_tuple("Media").field(call).field(event).finish(),
             Self::Command(_) => formatter.write_str("Command"),
         }
     }

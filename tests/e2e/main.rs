@@ -15,6 +15,7 @@ macro_rules! tests {
 
 mod apart;
 mod browser;
+mod conducted;
 mod crash;
 mod domains;
 mod exchange;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         sipp::tests(),
         tools::tests(),
         apart::tests(),
+        conducted::tests(),
         crash::tests(),
         domains::tests(),
         outlive::tests(),

@@ -26,7 +26,8 @@ fn play(scenario: &str, transports: &[&str]) -> Exchange {
     play_at(Exchange::start(Ground::namespace(), ""), scenario, transports)
 }
 
-fn play_at(mut exchange: Exchange, scenario: &str, transports: &[&str]) -> Exchange {
+/// Runs a scenario at an exchange that runs already.
+pub fn play_at(mut exchange: Exchange, scenario: &str, transports: &[&str]) -> Exchange {
     Scene::start(&exchange, scenario, transports, USUAL_S).end(&mut exchange);
     exchange
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use node::shard::Spread;
 use node::{Listener, Listeners};
+use proto::media::{Described, Released};
 use proto::{
     Asked, Directory, Found, Identified, Located, Location, Registered, Reply, ServiceError, Sink, Ticket,
 };
@@ -117,6 +119,7 @@ fn settings(config: ProxyConfig, routes: Arc<Plan>, address: SocketAddr, number:
         nonce_key: [9 + key; 32],
         uses: Arc::new(Mutex::new(sip::auth::Replay::new(10_000))),
         loop_key: [5 + u64::from(number), 6],
+        spread: Spread::new(1, [1, 2]),
         edge: number,
         shard: 0,
     }
@@ -144,6 +147,10 @@ impl Out for Services {
             Effect::Register(ask) => Answer::Registered(at_once(|reply| self.location.register(&ask, reply))),
             Effect::Locate(ask) => Answer::Located(at_once(|reply| self.location.locate(&ask, reply))),
             Effect::Resolve(ask) => Answer::Resolved(self.resolve(ask.host)),
+            // Who relays hands on what came: only addresses would be others.
+            Effect::Offer(ask) => Answer::Described(Ok(Described { sdp: ask.sdp.to_vec() })),
+            Effect::Answer(ask) => Answer::Described(Ok(Described { sdp: ask.sdp.to_vec() })),
+            Effect::Release(_) => Answer::Released(Ok(Released::default())),
         };
         self.answers.push_back((ticket, answer));
     }

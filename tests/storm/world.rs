@@ -378,6 +378,8 @@ fn broken(answer: &Answer) -> Answer {
         Answer::Registered(_) => Answer::Registered(Err(error())),
         Answer::Located(_) => Answer::Located(Err(error())),
         Answer::Resolved(_) => Answer::Resolved(Err(error())),
+        Answer::Described(_) => Answer::Described(Err(error())),
+        Answer::Released(_) => Answer::Released(Err(error())),
     }
 }
 

@@ -23,6 +23,9 @@ impl Edge {
         message: &Message<'_>,
         invite: Option<(TransactionId, User)>,
     ) {
+        if self.on_conducted_ack(turn, message) {
+            return;
+        }
         let settings = &self.means.settings;
         if answer::is_ack_for_us(settings, message) {
             return;

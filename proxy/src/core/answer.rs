@@ -96,6 +96,11 @@ pub(crate) fn is_ack_for_us(settings: &Settings, message: &Message<'_>) -> bool 
     to_tag == Some(Tag::of(settings, message).as_str().as_bytes())
 }
 
+/// The To-tag of every response of ours to this request and its repeats.
+pub(crate) fn to_tag(settings: &Settings, message: &Message<'_>) -> String {
+    Tag::of(settings, message).as_str().to_owned()
+}
+
 /// The To-tag of our responses: a keyed hash of what names the request, so that it is the same for its repeats and
 /// cannot be guessed (RFC 3261 §8.2.7, §19.3).
 struct Tag([u8; 20]);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use sip::message::{Message, Name};
 
+use super::call::{CALLER, Call};
 use super::means::Means;
 use super::response_context::ResponseContext;
 
@@ -20,7 +21,7 @@ pub struct CallState {
     pub to: String,
     /// The authenticated user, empty for others.
     pub user: String,
-    /// `routing`, `calling`, `ringing`, `cancelled` or `ending`.
+    /// `routing`, `calling`, `ringing`, `cancelled` or `ending`; `talking` for a conducted call that was answered.
     pub state: &'static str,
     /// Which rule of the dial plan decided, empty where none was asked.
     pub rule: String,
@@ -29,6 +30,23 @@ pub struct CallState {
 }
 
 impl CallState {
+    /// A conducted call that was answered; while it is set up, its request under way stands for it.
+    pub(crate) fn of_conducted(call: &Call, now: Instant) -> Option<Self> {
+        let leg = call.leg(CALLER).filter(|_| call.peer.is_some())?;
+        let dialog = leg.dialog.as_ref()?;
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        Some(Self {
+            method: "INVITE".to_owned(),
+            call_id: text(&leg.call_id),
+            from: text(dialog.remote()),
+            to: text(dialog.local()),
+            user: call.user.clone(),
+            state: call.state(),
+            rule: call.rule.as_deref().unwrap_or_default().to_owned(),
+            since: now.saturating_duration_since(call.since),
+        })
+    }
+
     /// `None` for a request that was answered and only waits for lost branches.
     pub(crate) fn of(context: &ResponseContext, means: &Means, now: Instant) -> Option<Self> {
         let message = Message::parse(context.request_octets(means), &means.settings.limits).ok()?;

@@ -31,6 +31,12 @@ pub struct Counters {
     pub calls: u64,
     /// Calls answered with 2xx.
     pub calls_answered: u64,
+    /// Calls conducted by the call core, from the first phone rung.
+    pub calls_conducted: u64,
+    /// 2xx that came when another phone had the call or its caller had given up: acknowledged and ended.
+    pub late_successes: u64,
+    /// Calls ended because their media had stopped.
+    pub media_lost: u64,
     /// Branches of all requests.
     pub branches: u64,
     /// Phones left out because a request had `targets_max` of them.
@@ -56,6 +62,8 @@ pub struct Gauges {
     pub requests: usize,
     /// Registrations being decided.
     pub registrations: usize,
+    /// Calls that the call core conducts, answered or not.
+    pub conducted: usize,
     /// Questions to services.
     pub questions: usize,
     /// Transactions, ended ones that still absorb repeats included.
@@ -80,6 +88,9 @@ impl Counters {
             ("registrations", self.registrations),
             ("calls", self.calls),
             ("calls_answered", self.calls_answered),
+            ("calls_conducted", self.calls_conducted),
+            ("late_successes", self.late_successes),
+            ("media_lost", self.media_lost),
             ("branches", self.branches),
             ("targets_left_out", self.targets_left_out),
             ("forged_tokens", self.forged_tokens),
@@ -99,6 +110,7 @@ impl Gauges {
         [
             ("requests", self.requests),
             ("registrations", self.registrations),
+            ("conducted", self.conducted),
             ("questions", self.questions),
             ("transactions", self.transactions),
         ]

@@ -15,6 +15,8 @@ use sip::wheel::Wheel;
 use super::admit::{self, Admission};
 use super::answer;
 use super::authenticate::Guard;
+use super::call::media::note_released;
+use super::call::table::Calls;
 use super::calls::CallState;
 use super::client;
 use super::counters::{Counters, Gauges};
@@ -57,6 +59,7 @@ impl Edge {
             wheel: Wheel::new(now, 0),
             questions: Questions::new(questions_max, *config.question_timeout),
             counters: Counters::default(),
+            calls: Calls::new(config.conducted_max, now),
             calls_of: HashMap::new(),
             scratch: Vec::new(),
             reading: Vec::new(),
@@ -102,6 +105,7 @@ impl Edge {
                 self.means.endpoint.closed(now, connection, turn.wire(), &mut self.events);
                 self.on_events(turn);
             }
+            Input::Media(call, event) => self.on_media(turn, call, event),
             Input::Tick => self.on_tick(turn),
         }
     }
@@ -112,15 +116,20 @@ impl Edge {
         if !self.events.is_empty() {
             return Some(self.wall.0);
         }
-        [means.endpoint.deadline(), means.wheel.deadline(), means.questions.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            means.endpoint.deadline(),
+            means.wheel.deadline(),
+            means.calls.deadline(),
+            means.questions.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// True when no request is under way. Transactions that only absorb repeats may be.
     pub fn quiet(&self) -> bool {
-        self.contexts.is_empty() && self.registrations.is_empty()
+        self.contexts.is_empty() && self.registrations.is_empty() && self.means.calls.len() == 0
     }
 
     /// What was counted.
@@ -133,6 +142,7 @@ impl Edge {
         Gauges {
             requests: self.contexts.len(),
             registrations: self.registrations.len(),
+            conducted: self.means.calls.len(),
             questions: self.means.questions.len(),
             transactions: self.means.endpoint.live(),
         }
@@ -140,7 +150,9 @@ impl Edge {
 
     /// The requests under way, for people.
     pub fn calls(&self, now: Instant) -> Vec<CallState> {
-        self.contexts.iter().filter_map(|context| CallState::of(context, &self.means, now)).collect()
+        let requests = self.contexts.iter().filter_map(|context| CallState::of(context, &self.means, now));
+        let conducted = self.means.calls.iter().filter_map(|call| CallState::of_conducted(call, now));
+        requests.chain(conducted).collect()
     }
 
     fn on_packet(&mut self, turn: &mut Turn<'_>, packet: &Packet<'_>) {
@@ -157,7 +169,9 @@ impl Edge {
             Event::Request { key } => self.on_request(turn, packet, &message, key),
             Event::Ack { invite } => self.on_ack(turn, packet, &message, invite),
             Event::Cancel { key, invite } => self.on_cancel(turn, packet, &message, key, invite),
-            Event::Response { user, transaction, .. } => self.on_response(turn, user, transaction, &message),
+            Event::Response { user, transaction, status } => {
+                self.on_response(turn, user, transaction, status, &message);
+            }
             // RFC 6026 §7.3: what matches nothing is dropped, since forwarding it would serve attackers.
             Event::Stray => self.means.counters.stray_responses += 1,
             Event::Absorbed => {}
@@ -221,6 +235,9 @@ impl Edge {
             let headers = [("Allow-Events", events::ALLOW_EVENTS)];
             return answer::statelessly(means, turn, packet, message, Status::of(489), None, &headers);
         }
+        if request.is_in_dialog() && self.on_conducted_request(turn, packet, &request, key) {
+            return;
+        }
         self.begin(turn, packet, &request, key, seen);
     }
 
@@ -233,19 +250,27 @@ impl Edge {
         key: TransactionKey,
         invite: Option<(TransactionId, User)>,
     ) {
-        let Some((_, user)) = invite else {
+        let Some((server, user)) = invite else {
             let status = Status::of(481);
             return answer::statelessly(&mut self.means, turn, packet, message, status, None, &[]);
         };
         match self.means.endpoint.accept(turn.now, packet, message, key, User::Alone) {
-            Ok(server) => answer::respond(&mut self.means, turn, server, Status::of(200), None, &[]),
+            Ok(cancel) => answer::respond(&mut self.means, turn, cancel, Status::of(200), None, &[]),
             Err(_) => answer::statelessly(&mut self.means, turn, packet, message, Status::of(200), None, &[]),
         }
-        if let User::Upstream(slot) = user {
-            // RFC 3326 §2: why the caller gave up travels with our CANCELs.
-            let reason =
-                message.first(sip::message::Name::Reason).and_then(|reason| std::str::from_utf8(reason).ok());
-            self.with_context(turn, slot, |context, means, turn| context.on_cancel(means, turn, reason));
+        // RFC 3326 §2: why the caller gave up travels with our CANCELs.
+        let reason =
+            message.first(sip::message::Name::Reason).and_then(|reason| std::str::from_utf8(reason).ok());
+        match user {
+            User::Upstream(slot) => {
+                self.with_context(turn, slot, |context, means, turn| context.on_cancel(means, turn, reason));
+            }
+            User::Conducted(slot) => {
+                self.means.with_call(turn, slot, |call, means, turn| {
+                    call.on_cancel(means, turn, server, reason);
+                });
+            }
+            _ => {}
         }
     }
 
@@ -254,6 +279,7 @@ impl Edge {
         turn: &mut Turn<'_>,
         user: User,
         transaction: TransactionId,
+        status: Status,
         message: &Message<'_>,
     ) {
         match user {
@@ -262,7 +288,10 @@ impl Edge {
             }),
             User::Answered(server) => response::repeat_success(&mut self.means, turn, server, message),
             // The answer to a CANCEL of ours says nothing (RFC 3261 §9.1).
-            User::Alone | User::Upstream(_) | User::Registrant(_) => {}
+            User::Alone | User::Upstream(_) | User::Registrant(_) | User::Conducted(_) => {}
+            User::Leg(..) | User::Across(..) | User::Late => {
+                self.on_conducted_response(turn, transaction, user, status, message);
+            }
         }
     }
 
@@ -292,7 +321,8 @@ impl Edge {
                 | Waiter::Place(slot, _)
                 | Waiter::Bindings(slot, _)
                 | Waiter::Flow(slot)
-                | Waiter::Address(slot, _),
+                | Waiter::Address(slot, _)
+                | Waiter::Offered(slot, _),
                 answer,
             ) => self.with_context(turn, slot, |context, means, turn| {
                 context.asked.retain(|asked| Some(*asked) != ticket);
@@ -301,7 +331,25 @@ impl Edge {
             (Waiter::Client(transaction), Answer::Resolved(answer)) => {
                 client::found(&mut self.means, turn, transaction, answer);
             }
-            (Waiter::Registrant(_) | Waiter::Registration(_) | Waiter::Client(_), _) => {
+            (Waiter::Early(slot), Answer::Described(answer)) => {
+                self.means
+                    .with_call(turn, slot, |call, means, turn| call.on_early_answer(means, turn, answer));
+            }
+            (Waiter::Crossing(slot, serial), Answer::Described(answer)) => {
+                self.means.with_call(turn, slot, |call, means, turn| {
+                    call.on_described(means, turn, serial, answer);
+                });
+            }
+            (Waiter::Released, Answer::Released(answer)) => note_released(answer),
+            (
+                Waiter::Registrant(_)
+                | Waiter::Client(_)
+                | Waiter::Registration(_)
+                | Waiter::Early(_)
+                | Waiter::Crossing(..)
+                | Waiter::Released,
+                _,
+            ) => {
                 tracing::error!("a service answered another question than it was asked");
             }
         }
@@ -327,6 +375,9 @@ impl Edge {
                 self.with_context(turn, slot, ResponseContext::on_time);
             }
         }
+        while let Some(slot) = self.means.calls.due(turn.now) {
+            self.means.with_call(turn, slot, super::call::Call::on_time);
+        }
         self.means.endpoint.tick(turn.now, turn.out.wire(), &mut self.events);
         self.on_events(turn);
     }
@@ -346,6 +397,9 @@ impl Edge {
                 self.with_context(turn, slot, |context, means, turn| {
                     context.on_failure(means, turn, usize::from(place), transaction, failure);
                 });
+            }
+            Event::Failed { user: User::Across(slot, serial), failure, .. } => {
+                self.on_conducted_failure(turn, slot, serial, failure);
             }
             Event::Failed { transaction, failure: Failure::Transport, .. } => {
                 client::look_up(&mut self.means, turn, transaction);
@@ -380,19 +434,28 @@ impl Edge {
             let deadline = context.deadline();
             return self.means.set_timer(slot, deadline);
         }
-        self.remove_context(slot);
+        self.remove_context(turn, slot);
     }
 
-    pub(crate) fn remove_context(&mut self, slot: Slot) {
-        let Some(mut context) = self.contexts.remove(slot) else { return };
+    fn remove_context(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+        if let Some(call) = self.take_context(slot) {
+            self.means.with_call(turn, call, |call, _, _| call.over = true);
+        }
+    }
+
+    /// Gives the conducted call that nobody has answered.
+    pub(crate) fn take_context(&mut self, slot: Slot) -> Option<Slot> {
+        let mut context = self.contexts.remove(slot)?;
         context.forget_questions(&mut self.means);
         self.means.set_timer(slot, None);
         if let Some(user) = &context.counted {
             self.means.end_call(user);
         }
-        if let Some(server) = context.server {
+        let is_connected = context.answered.is_some_and(|status| status < 300);
+        if let Some(server) = context.server.filter(|_| context.call.is_none() || !is_connected) {
             self.means.endpoint.set_user(server, User::Alone);
         }
+        context.call.filter(|_| !is_connected)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use node::dns::Query;
+use proto::media::{self, Described, MediaEvent, Released};
 use proto::{Find, Found, Identified, Identify, Locate, Located, Register, Registered, ServiceError, Ticket};
 use sip::transaction::TransactionId;
 use sip::transport::{ConnectionId, NextHop, Outbox, Packet};
@@ -24,6 +25,8 @@ pub enum Input<'a> {
     },
     /// A connection is gone.
     ConnectionClosed(ConnectionId),
+    /// Something happened to the media of the call of that name.
+    Media(&'a str, MediaEvent),
     /// A deadline has come.
     Tick,
 }
@@ -41,6 +44,10 @@ pub enum Answer {
     Located(Result<Located, ServiceError>),
     /// To [`Effect::Resolve`]: next hops in the order in which they are to be tried.
     Resolved(Result<Vec<NextHop>, ServiceError>),
+    /// To [`Effect::Offer`] and [`Effect::Answer`]: what is to be sent on.
+    Described(Result<Described, ServiceError>),
+    /// To [`Effect::Release`].
+    Released(Result<Released, ServiceError>),
 }
 
 /// A question of the core. It borrows from the message at hand: whoever takes it starts the question at once.
@@ -56,6 +63,12 @@ pub enum Effect<'a> {
     Locate(Locate<'a>),
     /// Where a host is (RFC 3263).
     Resolve(Query<'a>),
+    /// What an offer of one leg becomes on its way to another.
+    Offer(media::Offer<'a>),
+    /// What the answer to it becomes.
+    Answer(media::Answer<'a>),
+    /// Media that are over.
+    Release(media::Release<'a>),
 }
 
 /// What became of a next hop that a name led to (RFC 3263 §4.3).

@@ -22,6 +22,9 @@ use super::token::{Bound, End};
 impl ResponseContext {
     /// Starts the next targets of equal preference.
     pub fn fork(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        if !self.may_conduct(means, turn) {
+            return;
+        }
         let Some(first) = self.waiting.front() else { return };
         let beside = self.waiting.iter().take_while(|target| target.is_beside(first)).count();
         let new_rank = self.branches.last().is_none_or(|last| last.target.rank != first.rank)
@@ -56,6 +59,9 @@ impl ResponseContext {
     pub fn try_next_hop(&mut self, means: &mut Means, turn: &mut Turn<'_>, place: usize) {
         let branch = &mut self.branches[place];
         if let Some(hop) = branch.hops.pop() {
+            if self.call.is_some() && self.waits_for_offer(means, turn, place, &hop.to) {
+                return self.branches[place].hops.push(hop);
+            }
             if let Err(Full) = self.send(means, turn, place, hop) {
                 means.counters.overloaded += 1;
                 self.fail_branch(place, 503, "Too Many Transactions");
@@ -230,7 +236,10 @@ impl ResponseContext {
             trusted: settings.is_trusted(remote),
         }
         .write(&settings, out);
-        true
+        match self.call {
+            Some(call) => Self::conduct_copy(call, means, place, hop, listener, out),
+            None => true,
+        }
     }
 
     /// RFC 3261 §16.6 step 4, for requests that open a dialog.
@@ -246,7 +255,7 @@ impl ResponseContext {
         let (true, Ok(from), Ok(to)) = (opens, message.from(), message.to()) else {
             return RecordRoutes::default();
         };
-        if to.tag().is_some_and(|tag| !tag.is_empty()) {
+        if self.call.is_some() || to.tag().is_some_and(|tag| !tag.is_empty()) {
             return RecordRoutes::default();
         }
         let caller = Side {

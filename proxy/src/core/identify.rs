@@ -38,6 +38,9 @@ impl ResponseContext {
             (Waiter::Address(_, branch), Answer::Resolved(answer)) => {
                 self.on_resolved(means, turn, branch.into(), answer);
             }
+            (Waiter::Offered(_, branch), Answer::Described(answer)) => {
+                self.on_offered(means, turn, branch.into(), answer);
+            }
             (waiter, _) => {
                 tracing::error!(?waiter, "a service answered another question than it was asked");
                 self.answer_ourselves(means, turn, 500, None, &[]);

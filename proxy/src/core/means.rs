@@ -11,6 +11,7 @@ use sip::transaction::{Endpoint, TransactionId};
 use sip::wheel::Wheel;
 
 use super::authenticate::Guard;
+use super::call::table::Calls;
 use super::counters::Counters;
 use super::effect::{Answer, Effect, Turn};
 use super::questions::Questions;
@@ -28,6 +29,14 @@ pub enum User {
     Branch(Slot, u16),
     /// The server transaction of a REGISTER.
     Registrant(Slot),
+    /// The server transaction of an INVITE in a conducted call.
+    Conducted(Slot),
+    /// The client transaction of an INVITE that a leg of a conducted call has answered 2xx.
+    Leg(Slot, u16),
+    /// A client transaction of a conducted call: which crossing.
+    Across(Slot, u16),
+    /// A client transaction whose 2xx nobody wanted: its repeats are acknowledged.
+    Late,
     /// A client transaction whose 2xx went upstream by this server transaction: its repeats go there too.
     Answered(TransactionId),
 }
@@ -47,6 +56,14 @@ pub enum Waiter {
     Address(Slot, u16),
     /// An INVITE server transaction, for where its client is (RFC 3263 §5).
     Client(TransactionId),
+    /// A context, for the offer of a branch of its conducted call.
+    Offered(Slot, u16),
+    /// A conducted call, for early media.
+    Early(Slot),
+    /// A conducted call, for a request that crosses it.
+    Crossing(Slot, u16),
+    /// Nobody, after the end of a call's media.
+    Released,
     /// A REGISTER, for the keys of its user.
     Registrant(Slot),
     /// A REGISTER, for its outcome.
@@ -61,6 +78,10 @@ impl Waiter {
             Self::Place(..) => Answer::Found(Err(ServiceError::Deadline)),
             Self::Bindings(..) | Self::Flow(_) => Answer::Located(Err(ServiceError::Deadline)),
             Self::Address(..) | Self::Client(_) => Answer::Resolved(Err(ServiceError::Deadline)),
+            Self::Offered(..) | Self::Early(_) | Self::Crossing(..) => {
+                Answer::Described(Err(ServiceError::Deadline))
+            }
+            Self::Released => Answer::Released(Err(ServiceError::Deadline)),
             Self::Registration(_) => Answer::Registered(Err(ServiceError::Deadline)),
         }
     }
@@ -76,6 +97,8 @@ pub(crate) struct Means {
     pub wheel: Wheel,
     pub questions: Questions<Waiter>,
     pub counters: Counters,
+    /// Conducted calls.
+    pub calls: Calls,
     /// Calls in set-up of each user.
     pub calls_of: HashMap<Arc<str>, u32>,
     /// Room for one message that is being written.

@@ -16,6 +16,7 @@
 //!
 //! A request under way is a `response_context`, and what all of them work with is `means`.
 
+pub(crate) mod call;
 pub mod calls;
 pub mod counters;
 pub mod effect;

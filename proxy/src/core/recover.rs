@@ -45,11 +45,17 @@ impl Edge {
         for slot in contexts {
             self.drop_context(slot);
         }
+        if let Some(call) = self.means.calls.with_call_id(call_id) {
+            self.means.calls.forget(call);
+        }
         for transaction in self.means.endpoint.of_call(call_id) {
             match self.means.endpoint.user(transaction) {
                 Some(User::Upstream(slot) | User::Branch(slot, _)) => self.drop_context(slot),
                 Some(User::Registrant(slot)) => self.drop_registration(slot),
-                Some(User::Alone | User::Answered(_)) | None => {}
+                Some(User::Conducted(call) | User::Leg(call, _) | User::Across(call, _)) => {
+                    self.means.calls.forget(call);
+                }
+                Some(User::Alone | User::Answered(_) | User::Late) | None => {}
             }
             self.means.endpoint.end(transaction);
         }
@@ -59,7 +65,9 @@ impl Edge {
         let Some(context) = self.contexts.get(slot) else { return };
         let branches = context.branches.iter().filter_map(|branch| branch.transaction);
         let transactions: Vec<TransactionId> = branches.chain(context.server).collect();
-        self.remove_context(slot);
+        if let Some(call) = self.take_context(slot) {
+            self.means.calls.forget(call);
+        }
         for transaction in transactions {
             self.means.endpoint.end(transaction);
         }

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::answer;
 use super::best::{Answer, Challenge, Verdict};
+use super::call::invite::leg_number;
 use super::effect::{Tried, Turn};
 use super::means::{Means, User};
 use super::response_context::{Branch, BranchState, Kind, ResponseContext};
@@ -70,6 +71,13 @@ impl ResponseContext {
             branch.timer_c = Some(turn.now + *means.settings.config.ring_timeout);
         }
         if self.answered.is_none() && !self.cancelled && !branch.abandoned {
+            if let Some(call) = self.call {
+                let leg = leg_number(place);
+                means.with_call(turn, call, |call, means, turn| {
+                    call.on_provisional(means, turn, leg, message)
+                });
+                return;
+            }
             self.send_received(means, turn, message, &[]);
         }
     }
@@ -80,8 +88,17 @@ impl ResponseContext {
         if self.answered.is_some() && self.kind != Kind::Invite {
             return;
         }
-        self.send_received(means, turn, message, &[]);
-        if let (Some(server), Some(transaction)) = (self.server, self.branches[place].transaction) {
+        if let Some(call) = self.call {
+            self.conduct_success(means, turn, call, place, message);
+            if self.cancelled {
+                return;
+            }
+        } else {
+            self.send_received(means, turn, message, &[]);
+        }
+        if let (None, Some(server), Some(transaction)) =
+            (self.call, self.server, self.branches[place].transaction)
+        {
             // RFC 6026 §7.2: repeats of this 2xx come for 64*T1, when this context is long gone.
             means.endpoint.set_user(transaction, User::Answered(server));
         }
@@ -102,6 +119,9 @@ impl ResponseContext {
         status: Status,
         message: &Message<'_>,
     ) {
+        if let Some(call) = self.call {
+            means.with_call(turn, call, |call, _, _| call.on_leg_failed(leg_number(place)));
+        }
         let branch = &mut self.branches[place];
         if branch.abandoned {
             return;
@@ -236,6 +256,9 @@ impl ResponseContext {
         message: &Message<'_>,
         challenges: &[Challenge],
     ) {
+        if self.call.is_some() {
+            return self.conduct_failure(means, turn, message, challenges);
+        }
         let Some(server) = self.server else { return };
         let mut octets = std::mem::take(&mut means.scratch);
         octets.clear();

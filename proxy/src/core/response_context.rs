@@ -71,6 +71,8 @@ pub(crate) struct ResponseContext {
     pub redirections: u8,
     /// True once a 6xx forbids new branches (RFC 3261 §16.7 step 5).
     pub closed: bool,
+    /// The conducted call that its INVITE opens.
+    pub call: Option<Slot>,
     /// Questions that wait.
     pub asked: SmallVec<[Ticket; 2]>,
 }
@@ -259,6 +261,7 @@ impl ResponseContext {
             closed: false,
             looked_again: false,
             redirections: 0,
+            call: None,
             asked: SmallVec::new(),
         }
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use node::Listeners;
+use node::shard::Spread;
 use sip::auth::Replay;
 use sip::message::Limits;
 use sip::uri::{Host, SipUri, Uri};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub uses: Arc<Mutex<Replay>>,
     /// The key of loop hashes, shared by the edges of a site.
     pub loop_key: [u64; 2],
+    /// Which Call-ID belongs to which shard: those that we make are drawn until they fall in ours.
+    pub spread: Spread,
     /// The number of this edge, from 0.
     pub edge: u16,
     /// The number of this shard, from 0.

@@ -28,6 +28,8 @@ pub(crate) struct Target {
     pub user: Option<Arc<proto::User>>,
     /// Which phone of that user; 0 when it does not say.
     pub instance: u32,
+    /// True when it registered from behind NAT.
+    pub behind_nat: bool,
     /// Older flows of the same phone, the next one last (RFC 5626 §5.3): tried when this one fails.
     pub spare: Vec<Target>,
 }
@@ -44,6 +46,7 @@ impl Target {
             q: 1000,
             user: None,
             instance: 0,
+            behind_nat: false,
             spare: Vec::new(),
         }
     }
@@ -65,6 +68,7 @@ impl Target {
             q: binding.q,
             user: Some(Arc::clone(user)),
             instance: instance_hash(binding.instance),
+            behind_nat: matches!(flow::read_binding(binding.flow, start), Some((_, true))),
             spare: Vec::new(),
         })
     }

@@ -4,6 +4,8 @@
 mod admission;
 mod calls;
 mod cancel;
+mod conducted;
+mod conducted_races;
 mod dialogs;
 mod failover;
 mod forking;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use proto::media::{Described, Leg, Released};
 use proto::{
     Action, Binding, Bindings, Found, Identified, Locate, Located, Register, Registered, ServiceError, Ticket,
 };
@@ -45,6 +46,8 @@ pub struct Services {
     pub asked: Vec<String>,
     /// What became of next hops.
     pub tried: Vec<String>,
+    /// What the media server was asked.
+    pub media: Vec<String>,
     pub wire: Outbox,
     /// After so many sends and questions more, one panics.
     pub fuse: Option<u32>,
@@ -70,6 +73,7 @@ impl Services {
             answers: VecDeque::new(),
             asked: Vec::new(),
             tried: Vec::new(),
+            media: Vec::new(),
             wire: Outbox::default(),
             fuse: None,
         }
@@ -133,6 +137,18 @@ impl Services {
         bindings
     }
 
+    fn describe(&mut self, what: &str, from: Leg, to: Leg, sdp: &[u8]) -> Answer {
+        let sdp = String::from_utf8_lossy(sdp).into_owned();
+        self.media.push(format!("{what} {}.{} {}.{} {sdp}", from.number, from.branch, to.number, to.branch));
+        if self.pace == Pace::Broken || sdp == "broken" {
+            return Answer::Described(Err(ServiceError::Unavailable("the test says so".into())));
+        }
+        if sdp == "refused" {
+            return Answer::Described(Err(ServiceError::Refused("the test says so".into())));
+        }
+        Answer::Described(Ok(Described { sdp: format!("{sdp} via media").into_bytes() }))
+    }
+
     fn answer(&mut self, effect: &Effect<'_>) -> Answer {
         let broken = self.pace == Pace::Broken;
         let error = || ServiceError::Unavailable("the test says so".into());
@@ -166,6 +182,15 @@ impl Services {
                 self.asked.push(format!("resolve {}", ask.host));
                 let hops = self.hosts.get(ask.host).cloned();
                 Answer::Resolved(hops.ok_or_else(error))
+            }
+            Effect::Offer(ask) => self.describe("offer", ask.from, ask.to, ask.sdp),
+            Effect::Answer(ask) => self.describe("answer", ask.from, ask.to, ask.sdp),
+            Effect::Release(ask) => {
+                self.media.push(match ask.leg {
+                    Some(leg) => format!("release {}", leg.number),
+                    None => "release".to_owned(),
+                });
+                Answer::Released(Ok(Released::default()))
             }
         }
     }

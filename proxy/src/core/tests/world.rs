@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use node::shard::Spread;
 use node::{Listener, Listeners};
 use sip::auth::Replay;
 use sip::message::{Limits, Message, Name};
@@ -15,7 +16,7 @@ use sip::transport::{ConnectionId, Flow, ListenerId, NextHop, Packet, Transport}
 
 use super::phone::{Dialog, Got, Phone};
 use super::services::{Pace, Services};
-use crate::config::ProxyConfig;
+use crate::config::{Anchor, ProxyConfig};
 use crate::core::Edge;
 use crate::core::effect::Input;
 use crate::core::route::{Directly, Routes};
@@ -66,9 +67,22 @@ impl World {
         Self::with(Setup::default())
     }
 
+    /// Whose calls are all conducted.
+    pub fn conducted() -> Self {
+        Self::conducted_with(Setup::default())
+    }
+
+    pub fn conducted_with(setup: Setup) -> Self {
+        let config = ProxyConfig { anchor: Anchor::Always, ..setup.config };
+        Self::of(settings(Setup { config, ..setup }))
+    }
+
     pub fn with(setup: Setup) -> Self {
+        Self::of(settings(setup))
+    }
+
+    pub fn of(settings: Settings) -> Self {
         let start = Instant::now();
-        let settings = settings(setup);
         let edge = Edge::new(Arc::new(settings), [1, 2, 3, 4], start, 1_700_000_000_000);
         let mut world = Self {
             edge,
@@ -196,6 +210,7 @@ impl World {
             Input::Packet(packet) => ("a packet", Some(packet.octets)),
             Input::Answered(..) => ("an answer", None),
             Input::Failed { .. } | Input::ConnectionClosed(_) => ("a failure", None),
+            Input::Media(..) => ("an event of the media", None),
             Input::Tick => ("a tick", None),
         };
         let (edge, services, now) = (&mut self.edge, &mut self.services, self.now);
@@ -450,6 +465,7 @@ pub fn settings(setup: Setup) -> Settings {
         nonce_key: [9; 32],
         uses: Arc::new(Mutex::new(Replay::new(1000))),
         loop_key: [5, 6],
+        spread: Spread::new(1, [1, 2]),
         edge: 0,
         shard: 0,
     }

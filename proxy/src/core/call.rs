@@ -1,0 +1,116 @@
+//! The call core: a back-to-back user agent. A conducted call has a leg towards its caller, for whom it is the one
+//! that answers (RFC 3261 §12.1.1), and one towards each phone that is rung, for which it is the one that calls
+//! (§12.1.2). Each leg is a dialog of its own, and what is said on one is said anew on the other.
+//!
+//! While a call is set up, the [`super::response_context`] of its INVITE does what it does for every INVITE: dial
+//! plan, directory, registrar, forking, seconds, timer C, the best failure. Here is what differs: how a branch's
+//! INVITE is written ([`invite`]), what of its responses the caller sees ([`answering`]), and, once somebody has
+//! answered, the call itself: requests that cross it ([`crossing`], [`crossed`]), 2xx that wait for their ACK
+//! ([`acknowledge`]), its end ([`end`]). The table of calls is [`table`].
+
+pub(crate) mod acknowledge;
+pub(crate) mod answering;
+pub(crate) mod crossed;
+pub(crate) mod crossing;
+pub(crate) mod end;
+pub(crate) mod incoming;
+pub(crate) mod inputs;
+pub(crate) mod invite;
+pub(crate) mod late;
+pub(crate) mod leg;
+pub(crate) mod media;
+pub(crate) mod table;
+pub(crate) mod write;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use proto::Ticket;
+use sip::transaction::TransactionId;
+use smallvec::SmallVec;
+
+use super::slots::Slot;
+use crossing::Crossing;
+use leg::Leg;
+
+/// One conducted call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// Its own name in the table.
+    pub id: Slot,
+    /// Its name towards the media server.
+    pub name: Box<str>,
+    /// The response context of its INVITE.
+    pub context: Slot,
+    /// The caller's INVITE.
+    pub server: TransactionId,
+    /// The caller's leg, then one for each branch of the INVITE.
+    pub legs: Vec<Leg>,
+    /// The leg that talks with the caller, once one has answered.
+    pub peer: Option<u16>,
+    /// True when the caller's INVITE held an offer.
+    pub offered: bool,
+    /// The leg whose early media the caller hears.
+    pub early: Option<u16>,
+    /// Provisional responses that wait for the media server, with the leg that they came from.
+    pub ups: VecDeque<(u16, Box<[u8]>)>,
+    /// The question for the first of them.
+    pub early_asked: Option<Ticket>,
+    /// Requests on their way from one leg to the other.
+    pub crossings: SmallVec<[Crossing; 1]>,
+    /// How many crossings there were.
+    pub serial: u16,
+    /// True when media were described.
+    pub has_media: bool,
+    /// Why the call ends as soon as the caller has acknowledged (RFC 3261 §15); empty for no reason.
+    pub ending: Option<Box<str>>,
+    /// True when the leg that talks with the caller has said or heard BYE.
+    pub peer_knows: bool,
+    /// True when nothing is left to do.
+    pub over: bool,
+    /// When it began.
+    pub since: Instant,
+    /// Who calls, as the directory names him; empty for others.
+    pub user: String,
+    /// Which rule of the dial plan decided.
+    pub rule: Option<Arc<str>>,
+}
+
+/// The caller's leg.
+pub(crate) const CALLER: u16 = 0;
+
+impl Call {
+    /// The leg of that number.
+    pub fn leg(&self, number: u16) -> Option<&Leg> {
+        self.legs.get(usize::from(number))
+    }
+
+    /// The same, to be changed.
+    pub fn leg_mut(&mut self, number: u16) -> Option<&mut Leg> {
+        self.legs.get_mut(usize::from(number))
+    }
+
+    /// Who is at the other end of a leg.
+    pub fn partner(&self, number: u16) -> Option<u16> {
+        match self.peer {
+            Some(peer) if number == CALLER => Some(peer),
+            Some(peer) if number == peer => Some(CALLER),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The nearest of its moments.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.crossings.iter().filter_map(Crossing::deadline).min()
+    }
+
+    /// In words, for people.
+    pub fn state(&self) -> &'static str {
+        match self.peer {
+            None => "ringing",
+            Some(_) if self.over || self.ending.is_some() => "ending",
+            Some(_) => "talking",
+        }
+    }
+}

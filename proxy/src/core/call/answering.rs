@@ -1,0 +1,264 @@
+//! What the caller hears while a conducted call is set up: ringing, early media of one leg, the answer of the first
+//! that takes the call, or one failure. All of it in one dialog, under one To-tag (RFC 3261 §12.1.1).
+
+use proto::ServiceError;
+use proto::media::Described;
+use sip::build::{self, Extra};
+use sip::message::{Message, Name, Status};
+use sip::transaction::TransactionId;
+use sip::transport::NextHop;
+use smallvec::SmallVec;
+
+use super::invite::leg_number;
+use super::media::{Passing, Role};
+use super::write::Said;
+use super::{CALLER, Call, late, write};
+use crate::core::best::Challenge;
+use crate::core::effect::Turn;
+use crate::core::means::{Means, User, Waiter};
+use crate::core::response_context::ResponseContext;
+use crate::core::slots::Slot;
+
+impl ResponseContext {
+    /// A branch of a conducted call has answered 2xx: the first one is connected, any other is acknowledged and
+    /// ended at once (RFC 3261 §13.2.2.4).
+    pub fn conduct_success(
+        &self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        place: usize,
+        message: &Message<'_>,
+    ) {
+        let number = leg_number(place);
+        let Some(transaction) = self.branches[place].transaction else { return };
+        let hop = means.endpoint.next_hop(transaction).cloned();
+        // RFC 3261 §9.2: a caller who gave up gets his 487, even when this crosses our CANCEL.
+        if self.answered.is_some() || self.cancelled {
+            means.endpoint.set_user(transaction, User::Late);
+            return late::end(means, turn, message, hop);
+        }
+        means.endpoint.set_user(transaction, User::Leg(slot, number));
+        if let Some(server) = self.server {
+            means.endpoint.set_user(server, User::Conducted(slot));
+        }
+        means.with_call(turn, slot, |call, means, turn| call.on_answered(means, turn, number, message, hop));
+    }
+
+    /// A failure of a branch goes to the caller, said anew in his dialog.
+    pub fn conduct_failure(
+        &self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        message: &Message<'_>,
+        challenges: &[Challenge],
+    ) {
+        let Some(server) = self.server else { return };
+        let mut lines = write::across(message);
+        for challenge in challenges {
+            let name = if challenge.by_proxy { "Proxy-Authenticate" } else { "WWW-Authenticate" };
+            lines.push((name, &challenge.value));
+        }
+        let status = message.status().unwrap_or(Status::of(500));
+        say(
+            means,
+            turn,
+            server,
+            Said { status, message, lines, contact: None, body: write::body(message, None) },
+        );
+    }
+}
+
+impl Call {
+    /// A leg has said something provisional other than 100.
+    pub fn on_provisional(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        number: u16,
+        message: &Message<'_>,
+    ) {
+        // The media of one leg alone are heard before the answer: of the first that has some.
+        if write::sdp(message).is_some() && self.offered && self.early.is_none() {
+            self.early = Some(number);
+        }
+        if !self.ups.is_empty() || self.has_early_media(number, message) {
+            if self.ups.len() < EARLY_RESPONSES_MAX {
+                self.ups.push_back((number, message.octets().into()));
+            }
+            return self.next_up(means, turn);
+        }
+        self.say_provisional(means, turn, message, None);
+    }
+
+    /// The media server has made the SDP of a provisional response, or cannot.
+    pub fn on_early_answer(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        answer: Result<Described, ServiceError>,
+    ) {
+        self.early_asked = None;
+        let Some((_, octets)) = self.ups.pop_front() else { return };
+        if let Ok(message) = Message::parse(&octets, &means.settings.limits.clone()) {
+            match answer {
+                Ok(described) => self.say_provisional(means, turn, &message, Some(&described.sdp)),
+                Err(error) => {
+                    means.counters.service_errors += 1;
+                    tracing::warn!(%error, "early media cannot be described");
+                    self.say_provisional(means, turn, &message, None);
+                }
+            }
+        }
+        self.next_up(means, turn);
+    }
+
+    /// A leg has failed: another one's early media may be heard.
+    pub fn on_leg_failed(&mut self, number: u16) {
+        if self.early == Some(number) && self.peer.is_none() {
+            self.early = None;
+        }
+    }
+
+    fn has_early_media(&self, number: u16, message: &Message<'_>) -> bool {
+        self.early == Some(number) && write::sdp(message).is_some()
+    }
+
+    /// Lets waiting provisional responses go, until one has to ask the media server.
+    fn next_up(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        while self.early_asked.is_none() && self.peer.is_none() {
+            let Some((number, octets)) = self.ups.pop_front() else { return };
+            let limits = means.settings.limits;
+            let Ok(message) = Message::parse(&octets, &limits) else { continue };
+            if !self.has_early_media(number, &message) {
+                self.say_provisional(means, turn, &message, None);
+                continue;
+            }
+            let branch = self.leg_mut(number).map_or(0, |leg| leg.branch_of(&message));
+            let passing = Passing {
+                role: Role::Answer,
+                from: Self::media_branch(number, branch),
+                to: Self::media_leg(CALLER),
+                sdp: write::sdp(&message).unwrap_or_default(),
+                from_address: self.address_of(number),
+                to_address: self.address_of(CALLER),
+            };
+            match self.describe(means, turn, Waiter::Early(self.id), passing) {
+                Ok(ticket) => {
+                    self.early_asked = Some(ticket);
+                    self.ups.push_front((number, octets));
+                }
+                Err(_) => self.say_provisional(means, turn, &message, None),
+            }
+        }
+    }
+
+    /// A 183 says nothing without its media; anything else does.
+    fn say_provisional(
+        &self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        message: &Message<'_>,
+        described: Option<&[u8]>,
+    ) {
+        let status = message.status().unwrap_or(Status::of(180));
+        if status.code() == 183 && described.is_none() && write::sdp(message).is_some() {
+            return;
+        }
+        let contact = self.contact(means, CALLER);
+        let lines = write::across(message);
+        let body = write::body(message, described);
+        say(means, turn, self.server, Said { status, message, lines, contact, body });
+    }
+
+    /// Our Contact on a leg.
+    pub fn contact(&self, means: &Means, number: u16) -> Option<crate::core::text::Text> {
+        let leg = self.leg(number)?;
+        let hop = leg.hop()?;
+        let listener = leg.listener_for(&means.settings, &hop);
+        Some(write::contact(&means.settings, &leg.tag, hop.transport(), listener, hop.remote().ip()))
+    }
+
+    /// The first leg to answer: its dialog stands, and its answer goes to the caller.
+    fn on_answered(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        number: u16,
+        message: &Message<'_>,
+        hop: Option<NextHop>,
+    ) {
+        if let Some(ticket) = self.early_asked.take() {
+            means.questions.close(ticket);
+        }
+        self.ups.clear();
+        if !self.confirm(number, message) {
+            tracing::warn!("a 2xx that does not fit its INVITE ends the call");
+            late::end(means, turn, message, hop);
+            Self::refuse(means, turn, self.server, Status::of(502));
+            self.over = true;
+            return;
+        }
+        self.peer = Some(number);
+        let others = (0..self.legs.len() as u16).filter(|other| *other != number);
+        let others: SmallVec<[u16; 4]> =
+            others.filter(|other| self.leg(*other).is_some_and(|leg| leg.offer.is_some())).collect();
+        for other in others {
+            self.release(means, turn, Some(other));
+        }
+        self.connect(means, turn, number, message);
+    }
+
+    /// Makes the dialog of a leg from the 2xx to its INVITE.
+    fn confirm(&mut self, number: u16, message: &Message<'_>) -> bool {
+        let Some(leg) = self.leg_mut(number) else { return false };
+        // RFC 3261 §12.1.2: what a response must repeat of our request is what names the dialog.
+        let own_tag = message.from().ok().and_then(|from| from.tag());
+        if *leg.call_id != *message.call_id() || own_tag != Some(leg.tag.as_bytes()) {
+            return false;
+        }
+        if message.count(Name::Contact) == 0 {
+            return false;
+        }
+        let secure = leg.reached.as_ref().is_some_and(|hop| hop.transport().is_secure());
+        let Ok(dialog) = sip::dialog::Dialog::uac(message, message, secure) else { return false };
+        leg.dialog = Some(dialog);
+        true
+    }
+
+    /// Answers a request of a leg with a status of our own.
+    pub fn refuse(means: &mut Means, turn: &mut Turn<'_>, server: TransactionId, status: Status) {
+        crate::core::answer::respond(means, turn, server, status, None, &[]);
+    }
+}
+
+/// Answers a request with what a response of the other leg says.
+pub(crate) fn say(means: &mut Means, turn: &mut Turn<'_>, server: TransactionId, said: Said<'_, '_>) {
+    let mut octets = std::mem::take(&mut means.scratch);
+    octets.clear();
+    write_said(means, server, said, &mut octets);
+    if !octets.is_empty() {
+        means.endpoint.respond(turn.now, server, &octets, turn.wire());
+    }
+    means.scratch = octets;
+}
+
+/// Writes it; nothing when the request is gone.
+pub(crate) fn write_said(means: &Means, server: TransactionId, said: Said<'_, '_>, out: &mut Vec<u8>) {
+    let kept = means.endpoint.kept_request(server).unwrap_or_default();
+    let Ok(request) = Message::parse(kept, &means.settings.limits) else { return };
+    let tag = crate::core::answer::to_tag(&means.settings, &request);
+    let Said { status, message, lines, contact, body } = said;
+    let mut lines: write::Lines<'_> = lines.iter().copied().collect();
+    if let Some(contact) = &contact {
+        lines.push(("Contact", contact.as_bytes()));
+    }
+    let reason = message.reason().and_then(|reason| std::str::from_utf8(reason).ok());
+    let reason = reason.filter(|_| message.status() == Some(status));
+    let extra =
+        Extra { reason, to_tag: Some(&tag), record_route: true, headers: &lines, body, top_via: None };
+    build::response(&request, status, &extra, out);
+}
+
+/// Provisional responses that wait for the media server; further ones are lost.
+const EARLY_RESPONSES_MAX: usize = 8;

@@ -1,0 +1,141 @@
+//! How a conducted call ends: by BYE of either side, by CANCEL while its answer is still on the way, or because it
+//! cannot go on. Each leg is told once, and the media server after them.
+
+use sip::dialog::Outgoing;
+use sip::message::{Message, Method, Status};
+use sip::transaction::TransactionId;
+
+use super::crossing::Stage;
+use super::{CALLER, Call, late, write};
+use crate::core::effect::Turn;
+use crate::core::means::{Means, User};
+
+impl Call {
+    /// Ends the call on all legs but the one that knows. `reason` is the value of a Reason header (RFC 3326).
+    pub fn end(&mut self, means: &mut Means, turn: &mut Turn<'_>, by: Option<u16>, reason: Option<&[u8]>) {
+        if self.over {
+            return;
+        }
+        let unanswered = self.is_unanswered();
+        let waits = by != Some(CALLER) && self.waits_for_ack_of(CALLER);
+        if let Some(peer) = self.peer.filter(|_| !self.peer_knows) {
+            self.peer_knows = true;
+            if by != Some(peer) {
+                self.acknowledge_pending(means, turn, peer);
+                self.say_bye(means, turn, peer, reason);
+            }
+        }
+        if waits {
+            // RFC 3261 §15: the caller is told when its ACK is there.
+            let reason = reason.and_then(|reason| std::str::from_utf8(reason).ok());
+            self.ending = Some(reason.unwrap_or_default().into());
+            return;
+        }
+        if by != Some(CALLER) && !unanswered {
+            self.say_bye(means, turn, CALLER, reason);
+        }
+        self.over = true;
+    }
+
+    /// True while the caller has no final response.
+    fn is_unanswered(&self) -> bool {
+        let early = |dialog: &sip::dialog::Dialog| dialog.state() == sip::dialog::State::Early;
+        self.leg(CALLER).and_then(|leg| leg.dialog.as_ref()).is_none_or(early)
+    }
+
+    /// A phone that answered with an offer waits for our ACK: it gets one before the BYE.
+    fn acknowledge_pending(&mut self, means: &mut Means, turn: &mut Turn<'_>, peer: u16) {
+        let waits = self.crossings.iter().find(|crossing| {
+            crossing.to == peer
+                && !crossing.offered
+                && !matches!(crossing.stage, Stage::Offering | Stage::Sent)
+        });
+        if let Some(serial) = waits.map(|crossing| crossing.serial) {
+            self.acknowledge_once(means, turn, serial);
+        }
+    }
+
+    fn say_bye(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, reason: Option<&[u8]>) {
+        let Some(leg) = self.leg_mut(number) else { return };
+        let Some(hop) = leg.hop() else { return };
+        let via = write::via(means, leg, &hop);
+        let headers: &[(&str, &[u8])] = &[("Reason", reason.unwrap_or_default())];
+        let headers = if reason.is_some() { headers } else { &[] };
+        let outgoing = Outgoing { headers, ..Outgoing::new(via.as_bytes()) };
+        let mut octets = std::mem::take(&mut means.scratch);
+        octets.clear();
+        if let Some(dialog) = &mut leg.dialog {
+            dialog.request(Method::Bye, &outgoing, &mut octets);
+            if means.endpoint.request(turn.now, User::Alone, hop, &octets, turn.out.wire()).is_err() {
+                means.counters.overloaded += 1;
+            }
+        }
+        means.scratch = octets;
+    }
+
+    /// A CANCEL for an INVITE of a leg (RFC 3261 §9.2). One whose answer is on its way back is answered 487; what
+    /// the other leg has agreed to stands, unless it was the call itself.
+    pub fn on_cancel(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        server: TransactionId,
+        reason: Option<&str>,
+    ) {
+        let Some(crossing) = self.crossings.iter().find(|crossing| crossing.server == server) else { return };
+        let (serial, client) = (crossing.serial, crossing.client);
+        match crossing.stage {
+            Stage::Offering => self.fail_crossing(means, turn, serial, Status::of(487)),
+            Stage::Sent => {
+                if let Some(client) = client {
+                    let reason = reason.map(|reason| ("Reason", reason.as_bytes()));
+                    let headers = reason.as_slice();
+                    means.endpoint.cancel(turn.now, client, headers, User::Alone, turn.out.wire());
+                }
+            }
+            Stage::Answering(_) if server == self.server => {
+                self.acknowledge_once(means, turn, serial);
+                self.fail_crossing(means, turn, serial, Status::of(487));
+                self.end(means, turn, Some(CALLER), reason.map(str::as_bytes));
+            }
+            Stage::Answering(_) | Stage::Acknowledging(_) | Stage::Confirming => {}
+        }
+    }
+
+    /// A 2xx to the INVITE of a leg came again, or another one of a phone behind a forking proxy.
+    pub fn on_success_again(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        number: u16,
+        message: &Message<'_>,
+        hop: Option<sip::transport::NextHop>,
+    ) {
+        let remote_tag = message.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        let is_known = self.leg(number).is_some_and(|leg| leg.is_of(message.call_id(), remote_tag));
+        if is_known {
+            self.repeat_ack(turn, number);
+        } else {
+            late::end(means, turn, message, hop);
+        }
+    }
+
+    /// What is left when the call is removed: requests without an answer, and the media.
+    pub fn leave(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        if let Some(ticket) = self.early_asked.take() {
+            means.questions.close(ticket);
+        }
+        while let Some(crossing) = self.crossings.pop() {
+            if let Some(ticket) = crossing.asked {
+                means.questions.close(ticket);
+            }
+            let is_open = !matches!(crossing.stage, Stage::Acknowledging(_) | Stage::Confirming);
+            if is_open {
+                // RFC 3261 §15.1.2: what is pending when a BYE comes is answered 487.
+                Self::refuse(means, turn, crossing.server, Status::of(487));
+            }
+            means.endpoint.set_user(crossing.server, User::Alone);
+        }
+        self.release(means, turn, None);
+    }
+}

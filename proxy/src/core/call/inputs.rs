@@ -1,0 +1,154 @@
+//! How a conducted call learns what happens: the edge hands it here, by the user of the transaction, by the tag of
+//! the dialog, or by the name of the call.
+
+use proto::media::MediaEvent;
+use sip::message::{Message, Status};
+use sip::transaction::{Failure, TransactionId, TransactionKey};
+use sip::transport::Packet;
+
+use super::{CALLER, late};
+use crate::core::answer;
+use crate::core::edge::Edge;
+use crate::core::effect::Turn;
+use crate::core::means::User;
+use crate::core::request::Request;
+use crate::core::response_context::ResponseContext;
+use crate::core::slots::Slot;
+
+impl Edge {
+    /// Takes a request in a dialog of a conducted call; false when it belongs to none.
+    pub(crate) fn on_conducted_request(
+        &mut self,
+        turn: &mut Turn<'_>,
+        packet: &Packet<'_>,
+        request: &Request<'_>,
+        key: TransactionKey,
+    ) -> bool {
+        let Some((slot, number)) = self.means.calls.find(request) else {
+            return self.answer_unknown_leg(turn, packet, request);
+        };
+        let is_early_bye = number == CALLER && request.method == sip::message::Method::Bye;
+        let waiting = self.means.calls.get(slot).filter(|call| call.peer.is_none()).map(|call| call.context);
+        if let (true, Some(context)) = (is_early_bye, waiting) {
+            // RFC 3261 §15: the caller may end an early dialog by BYE; the INVITE is then answered 487.
+            if let Ok(server) =
+                self.means.endpoint.accept(turn.now, packet, request.message, key, User::Alone)
+            {
+                answer::respond(&mut self.means, turn, server, Status::of(200), None, &[]);
+            }
+            self.with_context(turn, context, |context, means, turn| context.on_cancel(means, turn, None));
+            return true;
+        }
+        self.means.with_call(turn, slot, |call, means, turn| {
+            call.on_request(means, turn, packet, request, key, number);
+        });
+        true
+    }
+
+    /// RFC 3261 §12.2.2: a request to a Contact of ours whose call is over.
+    fn answer_unknown_leg(
+        &mut self,
+        turn: &mut Turn<'_>,
+        packet: &Packet<'_>,
+        request: &Request<'_>,
+    ) -> bool {
+        let user = request.uri.as_sip().and_then(|uri| uri.user);
+        let is_ours = user == Some(request.to_tag) && self.means.settings.is_for_us(&request.uri);
+        if is_ours {
+            let status = Status::of(481);
+            answer::statelessly(&mut self.means, turn, packet, request.message, status, None, &[]);
+        }
+        is_ours
+    }
+
+    /// Takes the ACK to a 2xx of a conducted call; false when it belongs to none.
+    pub(crate) fn on_conducted_ack(&mut self, turn: &mut Turn<'_>, message: &Message<'_>) -> bool {
+        if self.means.calls.len() == 0 {
+            return false;
+        }
+        let Ok(request) = Request::read(message) else { return false };
+        let Some((slot, number)) = self.means.calls.find(&request) else { return false };
+        self.means.with_call(turn, slot, |call, means, turn| call.on_ack(means, turn, number, message));
+        true
+    }
+
+    /// A response to a request of a conducted call.
+    pub(crate) fn on_conducted_response(
+        &mut self,
+        turn: &mut Turn<'_>,
+        transaction: TransactionId,
+        user: User,
+        status: Status,
+        message: &Message<'_>,
+    ) {
+        let hop = self.means.endpoint.next_hop(transaction).cloned();
+        match user {
+            User::Across(slot, serial) => {
+                self.means.with_call(turn, slot, |call, means, turn| {
+                    call.on_response(means, turn, serial, status, message);
+                });
+            }
+            User::Leg(slot, number) if status.is_success() => {
+                let known = self.means.with_call(turn, slot, |call, means, turn| {
+                    call.on_success_again(means, turn, number, message, hop.clone());
+                });
+                if known.is_none() {
+                    late::acknowledged(&mut self.means, turn, message, hop);
+                }
+            }
+            User::Late if status.is_success() => {
+                late::acknowledged(&mut self.means, turn, message, hop);
+            }
+            _ => {}
+        }
+    }
+
+    /// A request of a conducted call that nobody answered.
+    pub(crate) fn on_conducted_failure(
+        &mut self,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        serial: u16,
+        failure: Failure,
+    ) {
+        self.means.with_call(turn, slot, |call, means, turn| call.on_failure(means, turn, serial, failure));
+    }
+
+    /// Something happened to the media of a call.
+    pub(crate) fn on_media(&mut self, turn: &mut Turn<'_>, name: &str, event: MediaEvent) {
+        let Some(slot) = self.means.calls.named(name) else { return };
+        let reason: &[u8] = match event {
+            MediaEvent::Inactive { .. } => b"Q.850;cause=41;text=\"Media Timeout\"",
+            MediaEvent::Gone => b"Q.850;cause=38;text=\"Media Server Lost\"",
+            MediaEvent::Played { .. }
+            | MediaEvent::Recorded { .. }
+            | MediaEvent::Collected { .. }
+            | MediaEvent::Digit { .. } => return,
+        };
+        let Some(call) = self.means.calls.get(slot) else { return };
+        let (is_talking, context) = (call.peer.is_some(), call.context);
+        self.means.counters.media_lost += 1;
+        if is_talking {
+            self.means.with_call(turn, slot, |call, means, turn| call.end(means, turn, None, Some(reason)));
+        } else {
+            self.with_context(turn, context, |context, means, turn| {
+                context.media_gone(means, turn);
+            });
+        }
+    }
+}
+
+impl ResponseContext {
+    /// The media of a call that nobody has answered yet are lost.
+    fn media_gone(&mut self, means: &mut crate::core::means::Means, turn: &mut Turn<'_>) {
+        if self.answered.is_none() {
+            self.closed = true;
+            self.forget_questions(means);
+            self.waiting.clear();
+            self.plan.places.clear();
+            self.plan.ends = None;
+            self.abandon_pending(means, turn, None);
+            self.answer_ourselves(means, turn, 500, Some("Media Lost"), &[]);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The INVITE of a leg that is rung: the copy that any branch would get, then with a dialog of its own (RFC 3261
+//! §8.1.1, §12.1.2) and the media server's offer.
+
+use proto::ServiceError;
+use proto::media::{self, Described};
+use sip::edit::Edit;
+use sip::message::{Message, Name};
+use sip::transport::{ListenerId, NextHop};
+
+use super::leg::Leg;
+use super::media::{Passing, Role};
+use super::{CALLER, Call, write};
+use crate::core::effect::Turn;
+use crate::core::means::{Means, Waiter};
+use crate::core::response_context::ResponseContext;
+use crate::core::slots::Slot;
+
+impl ResponseContext {
+    /// True when the media server has to be asked before this branch of a conducted call is sent; it is asked.
+    pub fn waits_for_offer(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        place: usize,
+        hop: &NextHop,
+    ) -> bool {
+        let Some(slot) = self.call else { return false };
+        let (number, context) = (leg_number(place), self.id);
+        let from_address = Some(self.flow.remote.ip());
+        let octets = means.read_again(self.server);
+        let asked = means.with_call(turn, slot, |call, means, turn| {
+            call.add_legs(means, number);
+            if !call.offered || call.leg(number).is_some_and(|leg| leg.offer.is_some()) {
+                return None;
+            }
+            let message = Message::parse(&octets, &means.settings.limits).ok()?;
+            let passing = Passing {
+                role: Role::Offer,
+                from: Call::media_leg(CALLER),
+                to: Call::media_leg(number),
+                sdp: write::sdp(&message)?,
+                from_address,
+                to_address: Some(hop.remote().ip()),
+            };
+            Some(call.describe(means, turn, Waiter::Offered(context, place as u16), passing))
+        });
+        means.reading = octets;
+        match asked.flatten() {
+            None => false,
+            Some(Ok(ticket)) => {
+                self.branches[place].asked = Some(ticket);
+                true
+            }
+            Some(Err(_)) => {
+                self.fail_branch(place, 503, "Too Many Questions");
+                true
+            }
+        }
+    }
+
+    /// The media server has made the offer of a branch, or cannot.
+    pub fn on_offered(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        place: usize,
+        answer: Result<Described, ServiceError>,
+    ) {
+        let Some(slot) = self.call else { return };
+        let Some(branch) = self.branches.get_mut(place).filter(|branch| branch.is_pending()) else { return };
+        branch.asked = None;
+        match answer {
+            Ok(described) => {
+                means.with_call(turn, slot, |call, _, _| {
+                    if let Some(leg) = call.leg_mut(leg_number(place)) {
+                        leg.offer = Some(described.sdp);
+                    }
+                });
+                self.try_next_hop(means, turn, place);
+            }
+            Err(error) => {
+                means.counters.service_errors += 1;
+                tracing::warn!(%error, "the media server makes no offer");
+                // RFC 3261 §21.4.26: what is offered cannot be served here.
+                let refused = matches!(error, ServiceError::Refused(_));
+                let (status, why) =
+                    if refused { (488, "Not Acceptable Here") } else { (503, "Media Unavailable") };
+                self.fail_branch(place, status, why);
+            }
+        }
+        self.advance(means, turn);
+    }
+
+    /// Makes the INVITE of a leg out of the copy that stands in `octets`.
+    pub fn conduct_copy(
+        slot: Slot,
+        means: &mut Means,
+        place: usize,
+        hop: &NextHop,
+        listener: ListenerId,
+        octets: &mut Vec<u8>,
+    ) -> bool {
+        let number = leg_number(place);
+        let copy = std::mem::take(octets);
+        let settings = std::sync::Arc::clone(&means.settings);
+        let Some(leg) = means.calls.leg_mut(slot, number) else { return false };
+        leg.reach(hop, listener);
+        let Ok(message) = Message::parse(&copy, &settings.limits) else { return false };
+        let Ok(from) = message.from() else { return false };
+        let mut from_text = Vec::new();
+        from.write_with_tag(Some(leg.tag.as_bytes()), &mut from_text);
+        let via = message.elements(Name::Via).next().unwrap_or_default();
+        let contact = write::contact(&settings, &leg.tag, hop.transport(), listener, hop.remote().ip());
+        let supported = write::options(&message, Name::Supported);
+        let required = write::options(&message, Name::Require);
+        let mut edit = Edit::new(&message)
+            .remove(Name::Via)
+            .remove(Name::RecordRoute)
+            .remove(Name::SessionExpires)
+            .remove(Name::MinSe)
+            .set(Name::From, &from_text)
+            .set(Name::CallId, &leg.call_id)
+            .set(Name::CSeq, FIRST)
+            .set(Name::Contact, contact.as_bytes());
+        for (name, value) in [(Name::Supported, &supported), (Name::Require, &required)] {
+            edit = match value.as_bytes() {
+                [] => edit.remove(name),
+                tags => edit.set(name, tags),
+            };
+        }
+        if let Some(offer) = &leg.offer {
+            edit = edit.body("application/sdp", offer);
+        }
+        edit.push_front(Name::Via, via).write(octets);
+        true
+    }
+}
+
+impl Call {
+    /// Makes the legs up to that number.
+    fn add_legs(&mut self, means: &mut Means, number: u16) {
+        while self.legs.len() <= usize::from(number) {
+            let (call_id, tag) = (write::draw_call_id(means), write::draw(means));
+            means.calls.add_tag(&tag, self.id, self.legs.len() as u16);
+            self.legs.push(Leg::new(call_id.as_bytes(), &tag));
+        }
+    }
+
+    /// The name of one answer of a leg towards the media server.
+    pub fn media_branch(number: u16, branch: u32) -> media::Leg {
+        media::Leg { number: u32::from(number), branch }
+    }
+}
+
+/// The leg of a branch.
+pub(crate) fn leg_number(place: usize) -> u16 {
+    place as u16 + 1
+}
+
+/// The CSeq of the first request of each leg.
+const FIRST: &[u8] = b"1 INVITE";

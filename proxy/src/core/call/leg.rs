@@ -1,0 +1,111 @@
+//! A leg: one dialog of a conducted call, and how its phone is reached.
+
+use sip::dialog::Dialog;
+use sip::message::Message;
+use sip::transport::{Flow, ListenerId, NextHop, Transport};
+use sip::uri::Uri;
+use smallvec::SmallVec;
+
+use crate::core::settings::Settings;
+use crate::core::targets;
+
+/// One leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    /// The Call-ID of its dialog.
+    pub call_id: Box<[u8]>,
+    /// Our tag in it.
+    pub tag: Box<str>,
+    /// The dialog, once it has been confirmed; the caller's from the beginning.
+    pub dialog: Option<Dialog>,
+    /// To-tags of the early dialogs of a forked INVITE, in the order in which they came.
+    pub early_tags: SmallVec<[Box<[u8]>; 1]>,
+    /// The flow to the phone, where only that leads to it.
+    pub flow: Option<Flow>,
+    /// Where its INVITE came from or went to: what is used while its dialog names a host.
+    pub reached: Option<NextHop>,
+    /// The listener by which it is reached.
+    pub listener: ListenerId,
+    /// The offer that its INVITE carries.
+    pub offer: Option<Vec<u8>>,
+    /// The ACK of the last 2xx, for its repeats.
+    pub ack: Vec<u8>,
+}
+
+impl Leg {
+    /// A leg that nothing is known of.
+    pub fn new(call_id: &[u8], tag: &str) -> Self {
+        Self {
+            call_id: call_id.into(),
+            tag: tag.into(),
+            dialog: None,
+            early_tags: SmallVec::new(),
+            flow: None,
+            reached: None,
+            listener: ListenerId(0),
+            offer: None,
+            ack: Vec::new(),
+        }
+    }
+
+    /// Notes the way by which the phone is reached.
+    pub fn reach(&mut self, hop: &NextHop, listener: ListenerId) {
+        self.flow = match hop {
+            NextHop::Flow(flow) => Some(*flow),
+            NextHop::Address { .. } => None,
+        };
+        self.reached = Some(hop.clone());
+        self.listener = listener;
+    }
+
+    /// Where the next request of the dialog goes (RFC 3261 §12.2.1.1): along the flow of a phone that has no other
+    /// way, else to the address of the first route or the target. A host name there stands for the address that
+    /// was found for it when the call began.
+    pub fn hop(&self) -> Option<NextHop> {
+        if let Some(flow) = self.flow {
+            return Some(NextHop::Flow(flow));
+        }
+        self.address().or_else(|| self.reached.clone())
+    }
+
+    fn address(&self) -> Option<NextHop> {
+        let Ok(Uri::Sip(uri)) = Uri::parse(self.dialog.as_ref()?.next_hop()) else { return None };
+        let ip = uri.maddr().unwrap_or(uri.host).ip()?;
+        let said = uri.transport().and_then(Transport::from_name);
+        let transport = said.unwrap_or(if uri.secure { Transport::Tls } else { Transport::Udp });
+        Some(targets::to_address(transport, ip, uri.port))
+    }
+
+    /// The listener that sends towards a hop.
+    pub fn listener_for(&self, settings: &Settings, hop: &NextHop) -> ListenerId {
+        let of_address = |transport, remote| settings.listeners.pick(transport, remote);
+        match hop {
+            NextHop::Flow(flow) => flow.listener,
+            NextHop::Address { transport, remote, listener, .. } => {
+                listener.or_else(|| of_address(*transport, remote.ip())).unwrap_or(self.listener)
+            }
+        }
+    }
+
+    /// The place of an early dialog among those of this leg: what the media server calls the branch.
+    pub fn branch_of(&mut self, response: &Message<'_>) -> u32 {
+        let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        let known = self.early_tags.iter().position(|known| **known == *tag);
+        let place = known.unwrap_or_else(|| {
+            if self.early_tags.len() < EARLY_DIALOGS_MAX {
+                self.early_tags.push(tag.into());
+            }
+            self.early_tags.len() - 1
+        });
+        place as u32
+    }
+
+    /// True when a message of this dialog comes from its phone.
+    pub fn is_of(&self, call_id: &[u8], remote_tag: &[u8]) -> bool {
+        let of_dialog = |dialog: &Dialog| *dialog.id().remote_tag == *remote_tag;
+        *self.call_id == *call_id && self.dialog.as_ref().is_some_and(of_dialog)
+    }
+}
+
+/// Early dialogs of one leg whose media are told apart; further ones count as the last.
+const EARLY_DIALOGS_MAX: usize = 8;

@@ -1,0 +1,87 @@
+//! The questions of a call to the media server. A body is octets here: nobody in the proxy reads SDP.
+
+use std::net::IpAddr;
+
+use proto::media;
+use proto::{ServiceError, Ticket};
+
+use super::Call;
+use crate::core::effect::{Effect, Turn};
+use crate::core::means::{Means, Waiter};
+use crate::core::slots::Full;
+
+/// What an SDP is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// An offer (RFC 3264 §5).
+    Offer,
+    /// The answer to one (RFC 3264 §6).
+    Answer,
+}
+
+/// An SDP on its way from one leg to another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passing<'a> {
+    pub role: Role,
+    pub from: media::Leg,
+    pub to: media::Leg,
+    pub sdp: &'a [u8],
+    pub from_address: Option<IpAddr>,
+    pub to_address: Option<IpAddr>,
+}
+
+impl Call {
+    /// Asks what is to be sent on.
+    pub fn describe(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        who: Waiter,
+        passing: Passing<'_>,
+    ) -> Result<Ticket, Full> {
+        self.has_media = true;
+        let Passing { role, from, to, sdp, from_address, to_address } = passing;
+        let call = &*self.name;
+        let effect = match role {
+            Role::Offer => {
+                let profile = media::Profile::default();
+                Effect::Offer(media::Offer { call, from, to, sdp, from_address, to_address, profile })
+            }
+            Role::Answer => Effect::Answer(media::Answer { call, from, to, sdp, from_address }),
+        };
+        means.ask(turn, who, effect)
+    }
+
+    /// The media of a leg, as it is known to the media server.
+    pub fn media_leg(number: u16) -> media::Leg {
+        media::Leg::new(u32::from(number))
+    }
+
+    /// Where a leg's phone is, as its messages say.
+    pub fn address_of(&self, number: u16) -> Option<IpAddr> {
+        self.leg(number)?.reached.as_ref().map(|hop| hop.remote().ip())
+    }
+
+    /// Ends the media of one leg, or of the whole call.
+    pub fn release(&self, means: &mut Means, turn: &mut Turn<'_>, leg: Option<u16>) {
+        if !self.has_media {
+            return;
+        }
+        let effect = Effect::Release(media::Release { call: &self.name, leg: leg.map(Self::media_leg) });
+        if means.ask(turn, Waiter::Released, effect).is_err() {
+            tracing::warn!(call = &*self.name, "too many questions: the media server is not told of an end");
+        }
+    }
+}
+
+/// What ended, for the log.
+pub(crate) fn note_released(answer: Result<media::Released, ServiceError>) {
+    match answer {
+        Ok(released) => {
+            for leg in released.legs {
+                tracing::debug!(?leg, "the media of a leg have ended");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "the media server does not say what ended"),
+    }
+}

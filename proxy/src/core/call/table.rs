@@ -1,0 +1,161 @@
+//! The table of conducted calls: by slot, and by the tags that we gave their legs.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use sip::wheel::Wheel;
+
+use super::Call;
+use super::leg::Leg;
+use crate::core::effect::Turn;
+use crate::core::means::Means;
+use crate::core::request::Request;
+use crate::core::slots::{Full, Slot, Slots};
+
+/// All conducted calls of a shard.
+pub(crate) struct Calls {
+    /// `None` while its call is being worked on.
+    slots: Slots<Option<Box<Call>>>,
+    /// Our tag of each leg; and the names of the calls, with no leg's number.
+    by_tag: HashMap<Box<[u8]>, (Slot, u16)>,
+    wheel: Wheel,
+}
+
+impl Calls {
+    /// A table for at most `max` calls.
+    pub fn new(max: usize, now: Instant) -> Self {
+        Self { slots: Slots::new(max), by_tag: HashMap::new(), wheel: Wheel::new(now, 0) }
+    }
+
+    /// Adds a call whose caller's tag is not there yet.
+    pub fn insert(&mut self, call: Call) -> Result<Slot, Full> {
+        let (name, tag) = (call.name.as_bytes().into(), Box::from(call.legs[0].tag.as_bytes()));
+        let slot = self.slots.insert(Some(Box::new(call)))?;
+        if let Some(Some(call)) = self.slots.get_mut(slot) {
+            call.id = slot;
+        }
+        self.by_tag.insert(name, (slot, NO_LEG));
+        self.by_tag.insert(tag, (slot, super::CALLER));
+        Ok(slot)
+    }
+
+    /// Notes the tag of a new leg.
+    pub fn add_tag(&mut self, tag: &str, slot: Slot, leg: u16) {
+        self.by_tag.insert(tag.as_bytes().into(), (slot, leg));
+    }
+
+    /// The leg that a request belongs to: all of the dialog's name must fit (RFC 3261 §12.2.2).
+    pub fn find(&self, request: &Request<'_>) -> Option<(Slot, u16)> {
+        if self.by_tag.is_empty() {
+            return None;
+        }
+        let (slot, number) = *self.by_tag.get(request.to_tag)?;
+        let leg = self.slots.get(slot)?.as_ref()?.leg(number)?;
+        leg.is_of(request.call_id, request.from_tag).then_some((slot, number))
+    }
+
+    /// The call of that name.
+    pub fn named(&self, name: &str) -> Option<Slot> {
+        self.by_tag.get(name.as_bytes()).map(|(slot, _)| *slot)
+    }
+
+    /// The call that has this Call-ID on one of its legs.
+    pub fn with_call_id(&self, call_id: &[u8]) -> Option<Slot> {
+        let has = |call: &Call| call.legs.iter().any(|leg| *leg.call_id == *call_id);
+        self.iter().find(|call| has(call)).map(|call| call.id)
+    }
+
+    /// True when a leg has this tag.
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.by_tag.contains_key(tag.as_bytes())
+    }
+
+    /// One leg of a call that nobody is working on.
+    pub fn leg_mut(&mut self, slot: Slot, number: u16) -> Option<&mut Leg> {
+        self.slots.get_mut(slot)?.as_mut()?.leg_mut(number)
+    }
+
+    /// One call.
+    pub fn get(&self, slot: Slot) -> Option<&Call> {
+        self.slots.get(slot)?.as_deref()
+    }
+
+    /// All calls by place.
+    pub fn iter(&self) -> impl Iterator<Item = &Call> {
+        self.slots.iter().filter_map(Option::as_deref)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The nearest moment of all calls.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.wheel.deadline()
+    }
+
+    /// The next call whose moment has come.
+    pub fn due(&mut self, now: Instant) -> Option<Slot> {
+        while let Some(index) = self.wheel.pop(now) {
+            if let Some(slot) = self.slots.at(index) {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, slot: Slot) -> Option<Box<Call>> {
+        self.slots.get_mut(slot)?.take()
+    }
+
+    fn put(&mut self, call: Box<Call>) {
+        let slot = call.id;
+        match call.deadline() {
+            Some(at) => self.wheel.start(slot.index, self.wheel.tick_at(at)),
+            None => self.wheel.stop(slot.index),
+        }
+        if let Some(place) = self.slots.get_mut(slot) {
+            *place = Some(call);
+        }
+    }
+
+    /// Removes a call after a panic, whatever state it is in.
+    pub fn forget(&mut self, slot: Slot) {
+        if let Some(call) = self.take(slot) {
+            self.remove(&call);
+        }
+    }
+
+    fn remove(&mut self, call: &Call) {
+        self.wheel.stop(call.id.index);
+        self.by_tag.remove(call.name.as_bytes());
+        for leg in &call.legs {
+            self.by_tag.remove(leg.tag.as_bytes());
+        }
+        self.slots.remove(call.id);
+    }
+}
+
+impl Means {
+    /// Lets a call go on, then removes it or sets its timer: the one exit.
+    pub fn with_call<R>(
+        &mut self,
+        turn: &mut Turn<'_>,
+        slot: Slot,
+        go_on: impl FnOnce(&mut Call, &mut Self, &mut Turn<'_>) -> R,
+    ) -> Option<R> {
+        let mut call = self.calls.take(slot)?;
+        let result = go_on(&mut call, self, turn);
+        if call.over {
+            call.leave(self, turn);
+            self.calls.remove(&call);
+        } else {
+            self.calls.put(call);
+        }
+        Some(result)
+    }
+}
+
+/// What stands for the leg's number beside the name of a call.
+const NO_LEG: u16 = u16::MAX;
