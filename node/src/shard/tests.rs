@@ -15,6 +15,14 @@ struct Echo {
     place: Place<&'static str>,
     tell: Sender<Met>,
     deadline: Option<Instant>,
+    /// The next input without octets panics.
+    is_timid: bool,
+}
+
+impl Echo {
+    fn startle(&mut self) {
+        assert!(!std::mem::take(&mut self.is_timid), "as asked");
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -50,10 +58,20 @@ impl Core for Echo {
                 out.send_octets(NextHop::Flow(packet.flow), None, packet.octets);
                 Met::Packet { shard: self.place.shard, text }
             }
-            Input::Posted(value) => Met::Posted(self.place.shard, value),
-            Input::Failed { transaction, .. } => Met::Failed(transaction),
-            Input::ConnectionClosed(_) => return,
+            Input::Posted(value) => {
+                assert!(value != "panic", "as asked");
+                if value == "be timid" {
+                    self.is_timid = true;
+                }
+                Met::Posted(self.place.shard, value)
+            }
+            Input::Failed { transaction, .. } => {
+                self.startle();
+                Met::Failed(transaction)
+            }
+            Input::ConnectionClosed(_) => return self.startle(),
             Input::Tick => {
+                self.startle();
                 self.deadline = None;
                 Met::Tick
             }
@@ -85,7 +103,7 @@ fn world(shards: u16, address: &str) -> World {
     let sockets =
         listen::Config { listen: vec![address.parse().expect(address)], ..listen::Config::default() };
     let (tell, met) = channel();
-    let make = |place| Echo { place, tell: tell.clone(), deadline: None };
+    let make = |place| Echo { place, tell: tell.clone(), deadline: None, is_timid: false };
     let shards = start(&config, &sockets, make).expect("free ports");
     let bound = shards.listeners().iter().next().expect("one listener").bound;
     let loopback = if bound.is_ipv4() { "127.0.0.1" } else { "::1" };
@@ -194,6 +212,38 @@ fn a_panic_costs_its_own_input_and_nothing_else() {
     assert_eq!(world.next(), Met::Packet { shard: 0, text: message(2, 1, "") });
     assert_eq!(world.total(|counters| counters.panics.read()), 1);
     assert_eq!(world.total(|counters| counters.quarantined.read()), 1);
+    world.shards.stop();
+}
+
+#[test]
+fn a_panic_in_any_kind_of_input_is_caught_and_the_shard_goes_on() {
+    let world = world(1, "udp:127.0.0.1:0");
+    let inbox = &world.shards.inboxes()[0];
+    inbox.post("panic").expect("room");
+    assert_eq!(world.next(), Met::Recovered(false));
+
+    inbox.post("be timid").expect("room");
+    assert_eq!(world.next(), Met::Posted(0, "be timid"));
+    inbox.door().failed(TransactionId { slot: 1, generation: 2 }, "as asked");
+    assert_eq!(world.next(), Met::Recovered(false));
+
+    inbox.post("be timid").expect("room");
+    assert_eq!(world.next(), Met::Posted(0, "be timid"));
+    inbox.door().notice(Item::Closed(sip::transport::ConnectionId { slot: 1, generation: 2 }));
+    assert_eq!(world.next(), Met::Recovered(false));
+
+    inbox.post("be timid").expect("room");
+    assert_eq!(world.next(), Met::Posted(0, "be timid"));
+    world.phone.send(message(3, 1, "alarm").as_bytes()).expect("sent");
+    assert!(matches!(world.next(), Met::Packet { .. }));
+    assert_eq!(world.next(), Met::Recovered(false));
+    // The deadline still stands: what was due is not lost.
+    assert_eq!(world.next(), Met::Tick);
+
+    world.phone.send(message(4, 1, "").as_bytes()).expect("sent");
+    assert!(matches!(world.next(), Met::Packet { .. }));
+    assert_eq!(world.total(|counters| counters.panics.read()), 4);
+    assert_eq!(world.total(|counters| counters.quarantined.read()), 0, "nothing but packets is quarantined");
     world.shards.stop();
 }
 

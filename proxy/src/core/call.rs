@@ -22,6 +22,7 @@ pub(crate) mod media;
 pub(crate) mod table;
 pub(crate) mod write;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -89,6 +90,11 @@ impl Call {
     /// The same, to be changed.
     pub fn leg_mut(&mut self, number: u16) -> Option<&mut Leg> {
         self.legs.get_mut(usize::from(number))
+    }
+
+    /// The Call-ID of the caller's dialog as the log shows it.
+    pub fn shown_call_id(&self) -> Cow<'_, str> {
+        self.leg(CALLER).map_or_else(Cow::default, |leg| String::from_utf8_lossy(&leg.call_id))
     }
 
     /// Who is at the other end of a leg.

@@ -17,7 +17,7 @@ pub(crate) fn look_up(means: &mut Means, turn: &mut Turn<'_>, server: Transactio
     // RFC 3263 §5: with a port its addresses, without one SRV of the transport of the Via.
     let query = Query { host: &host, port, transport: Some(transport), secure: false };
     if means.ask(turn, Waiter::Client(server), Effect::Resolve(query)).is_err() {
-        tracing::debug!(host, "too many questions: a response is lost");
+        tracing::debug!(call_id = %means.shown_call_id(server), host, "too many questions: a response is lost");
     }
 }
 
@@ -34,7 +34,9 @@ pub(crate) fn found(
                 means.endpoint.redirect(server, hop, turn.wire());
             }
         }
-        Err(error) => tracing::debug!(%error, "nobody knows the host of a Via: a response is lost"),
+        Err(error) => {
+            tracing::debug!(call_id = %means.shown_call_id(server), %error, "nobody knows the host of a Via: a response is lost")
+        }
     }
 }
 

@@ -97,7 +97,7 @@ impl Edge {
             Input::Packet(packet) => self.on_packet(turn, &packet),
             Input::Answered(ticket, answer) => self.on_answered(turn, ticket, answer),
             Input::Failed { transaction, why } => {
-                tracing::debug!(why, "a message could not be sent");
+                tracing::debug!(call_id = %self.means.shown_call_id(transaction), why, "a message could not be sent");
                 self.means.endpoint.failed(now, transaction, turn.wire(), &mut self.events);
                 self.on_events(turn);
             }
@@ -406,12 +406,12 @@ impl Edge {
             }
             // RFC 3261 §16.9: a response that cannot be delivered is dropped, and nothing is cancelled for it.
             // RFC 4320 §4.2: and a server that may not answer any more has nobody to answer.
-            Event::Failed { user, failure, .. } => {
+            Event::Failed { user, failure, transaction } => {
                 let why = match failure {
                     Failure::Timeout => "timeout",
                     Failure::Transport => "transport",
                 };
-                tracing::debug!(?user, why, "a transaction failed");
+                tracing::debug!(call_id = %self.means.shown_call_id(transaction), ?user, why, "a transaction failed");
             }
             Event::Gone { .. } => {}
             Event::Request { .. } | Event::Ack { .. } | Event::Cancel { .. } => {}

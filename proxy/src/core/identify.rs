@@ -42,7 +42,7 @@ impl ResponseContext {
                 self.on_offered(means, turn, branch.into(), answer);
             }
             (waiter, _) => {
-                tracing::error!(?waiter, "a service answered another question than it was asked");
+                tracing::error!(call_id = %self.shown_call_id(means), ?waiter, "a service answered another question than it was asked");
                 self.answer_ourselves(means, turn, 500, None, &[]);
             }
         }

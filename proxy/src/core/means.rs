@@ -1,6 +1,7 @@
 //! What every request of a shard works with: the transaction layer, the settings, keys, timers and counts. It is
 //! one value beside the table of response contexts, so that one of these can be changed while it uses this.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -113,6 +114,11 @@ impl Means {
         let ticket = self.questions.open(turn.now, who)?;
         turn.out.ask(ticket, effect);
         Ok(ticket)
+    }
+
+    /// The Call-ID of a live transaction as the log shows it.
+    pub fn shown_call_id(&self, transaction: TransactionId) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.endpoint.call_id(transaction).unwrap_or_default())
     }
 
     /// Sets or stops the one timer of a context.

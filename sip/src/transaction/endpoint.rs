@@ -359,6 +359,12 @@ impl<U: Copy> Endpoint<U> {
         }
     }
 
+    /// The Call-ID of a live transaction, read from what it keeps: for the log. None when it keeps nothing any more.
+    pub fn call_id(&self, id: TransactionId) -> Option<&[u8]> {
+        let found = self.table.get(id)?;
+        crate::scan::call_id(if found.request.is_empty() { &found.last } else { &found.request })
+    }
+
     /// Where the messages of a live transaction go.
     pub fn next_hop(&self, id: TransactionId) -> Option<&NextHop> {
         self.table.get(id).map(|found| &found.hop)

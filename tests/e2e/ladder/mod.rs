@@ -1,6 +1,6 @@
 //! Flow ladders: what each phone of a call flow sends and gets, in text files (`tests/ladders`, whose README is the
-//! format). The same file runs three ways: in a simulated world with exact times, and over sockets with order and
-//! presence against the running binary, once as one process and once as edge and registrar apart.
+//! format). The same file runs in a simulated world with exact times, and over sockets with order and presence against
+//! the running binary: as one process with one, two and four shards, and as edge and registrar apart.
 
 mod phone;
 mod script;
@@ -69,6 +69,8 @@ fn ways(top: &Path, file: &Path) -> Vec<Test> {
     let mut tests = vec![test("simulated", simulated::begin)];
     if read(file).is_ok_and(|ladder| ladder.only_simulated.is_none()) {
         tests.push(test("whole", |ladder| sockets::begin(ladder, Shape::Whole)));
+        tests.push(test("two_shards", |ladder| sockets::begin(ladder, Shape::Shards(2))));
+        tests.push(test("four_shards", |ladder| sockets::begin(ladder, Shape::Shards(4))));
         tests.push(test("apart", |ladder| sockets::begin(ladder, Shape::Apart)));
     }
     tests

@@ -17,19 +17,23 @@ use crate::ground::Ground;
 /// Whether everything is one process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// All in one.
+    /// All in one, with one shard.
     Whole,
+    /// All in one, with so many shards: a message reaches the one of its Call-ID, wherever it arrived.
+    Shards(u16),
     /// Edge and registrar as processes of their own.
     Apart,
 }
 
 /// Starts an exchange and puts a phone on each address.
 pub fn begin(ladder: &Ladder, shape: Shape) -> (Places, Box<dyn World>) {
-    let start = match shape {
-        Shape::Whole => Exchange::start,
-        Shape::Apart => Exchange::start_apart,
+    let (start, shards): (fn(Ground, &str) -> Exchange, _) = match shape {
+        Shape::Whole => (Exchange::start, 1),
+        Shape::Shards(number) => (Exchange::start, number),
+        Shape::Apart => (Exchange::start_apart, 1),
     };
-    let exchange = start(Ground::loopback(), &format!("{TIMERS}{}", ladder.config));
+    let shards = format!("[shard]\nshards = {shards}\n");
+    let exchange = start(Ground::loopback(), &format!("{TIMERS}{shards}{}", ladder.config));
     let to = SocketAddr::from((exchange.address(), 5060));
     let open = |(number, who): (usize, &Who)| {
         let host = u8::try_from(number).expect("a ladder has few phones") + 10;

@@ -105,7 +105,7 @@ impl Call {
                 Ok(described) => self.say_provisional(means, turn, &message, Some(&described.sdp)),
                 Err(error) => {
                     means.counters.service_errors += 1;
-                    tracing::warn!(%error, "early media cannot be described");
+                    tracing::warn!(call_id = %self.shown_call_id(), %error, "early media cannot be described");
                     self.say_provisional(means, turn, &message, None);
                 }
             }
@@ -193,7 +193,7 @@ impl Call {
         }
         self.ups.clear();
         if !self.confirm(number, message) {
-            tracing::warn!("a 2xx that does not fit its INVITE ends the call");
+            tracing::warn!(call_id = %self.shown_call_id(), "a 2xx that does not fit its INVITE ends the call");
             late::end(means, turn, message, hop);
             Self::refuse(means, turn, self.server, Status::of(502));
             self.over = true;

@@ -117,17 +117,15 @@ impl Call {
             Ok(described) => described.sdp,
             Err(error) => {
                 means.counters.service_errors += 1;
-                tracing::warn!(%error, "the media server cannot go on with a call");
-                return match crossing.stage {
-                    Stage::Offering => {
-                        let refused = matches!(error, ServiceError::Refused(_));
-                        let status = Status::of(if refused { 488 } else { 503 });
-                        self.fail_crossing(means, turn, serial, status);
-                    }
-                    Stage::Sent | Stage::Answering(_) | Stage::Acknowledging(_) | Stage::Confirming => {
-                        self.fail_answer(means, turn, serial);
-                    }
-                };
+                let is_offering = matches!(crossing.stage, Stage::Offering);
+                tracing::warn!(call_id = %self.shown_call_id(), %error, "the media server cannot go on with a call");
+                if is_offering {
+                    let refused = matches!(error, ServiceError::Refused(_));
+                    self.fail_crossing(means, turn, serial, Status::of(if refused { 488 } else { 503 }));
+                } else {
+                    self.fail_answer(means, turn, serial);
+                }
+                return;
             }
         };
         match std::mem::replace(&mut crossing.stage, Stage::Sent) {

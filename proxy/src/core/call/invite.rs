@@ -80,7 +80,7 @@ impl ResponseContext {
             }
             Err(error) => {
                 means.counters.service_errors += 1;
-                tracing::warn!(%error, "the media server makes no offer");
+                tracing::warn!(call_id = %self.shown_call_id(means), %error, "the media server makes no offer");
                 // RFC 3261 §21.4.26: what is offered cannot be served here.
                 let refused = matches!(error, ServiceError::Refused(_));
                 let (status, why) =

@@ -69,7 +69,7 @@ impl Call {
         }
         let effect = Effect::Release(media::Release { call: &self.name, leg: leg.map(Self::media_leg) });
         if means.ask(turn, Waiter::Released, effect).is_err() {
-            tracing::warn!(call = &*self.name, "too many questions: the media server is not told of an end");
+            tracing::warn!(call_id = %self.shown_call_id(), "too many questions: the media server is not told of an end");
         }
     }
 }
