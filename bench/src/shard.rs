@@ -202,6 +202,7 @@ fn services() -> Services {
     let (domain, realm) = (ProxyConfig::default().domain, ProxyConfig::default().realm().to_owned());
     let users = Users::load(&users, &domain, &realm, Path::new("/")).expect("the users are good");
     Services {
+        applications: std::collections::BTreeMap::new(),
         location: Arc::new(registrar),
         directory: Arc::new(UserDirectory::new(&realm, users, None)),
         media: None,

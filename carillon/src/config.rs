@@ -11,6 +11,8 @@ use registrar::{UserConfig, Users};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::applications;
+
 /// One file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -94,7 +96,8 @@ pub fn load(source: &Source, listen: &[String]) -> Result<Checked, Report> {
     });
     let names: Vec<&str> = names.collect();
     let shown = |error: PlanError| source.problem(error.at, error.what);
-    let plan = Plan::build(&config.dial, &config.route, &config.group, &names);
+    let plan =
+        Plan::build(&config.dial, &config.route, &config.group, &names, &applications::attached(&config));
     match (users, plan) {
         (Some(users), Ok((plan, warnings))) if problems.is_empty() => {
             let warnings = warnings.into_iter().map(shown).collect();
@@ -140,6 +143,9 @@ fn check_values(config: &Config, path: &Path, problems: &mut Vec<Problem>) {
     }
     if config.timers.t1.is_zero() || config.timers.t2 < config.timers.t1 {
         wrong("[timers] t1 is above zero, and t2 is not below t1".into());
+    }
+    if let Some(what) = applications::mistake(config) {
+        wrong(format!("[rpc] {what}"));
     }
     if let Some(what) = config.media.mistake() {
         wrong(format!("[media] {what}"));

@@ -1,6 +1,7 @@
 //! The one binary: reads the command line, builds the rooms, joins them and runs them. Here alone the services are
 //! put into one process or into several.
 
+mod applications;
 mod cli;
 mod config;
 mod ctl;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use node::telemetry::{Page, Registry};
+use proto::application::ApplicationCounters;
 use proto::{ClientCounters, NearCounters};
 use proxy::{Command, Posted, Snapshot};
 use tokio::sync::oneshot;
@@ -150,5 +151,21 @@ pub fn of_client(page: &mut Page, service: &str, counters: &ClientCounters) {
     ] {
         let labels = [("service", service), ("outcome", outcome)];
         page.counter("carillon_service_questions_total", OUTCOMES, &labels, value);
+    }
+}
+
+/// Runs at an application of another process.
+pub fn of_application(page: &mut Page, application: &str, counters: &ApplicationCounters) {
+    let labels = [("application", application)];
+    page.gauge("carillon_application_runs", "Calls that it conducts.", &labels, counters.runs as f64);
+    const BEGUN: &str = "Calls that were handed to it.";
+    page.counter("carillon_application_runs_total", BEGUN, &labels, counters.begun);
+    const OUTCOMES: &str =
+        "What befell its runs: told anew to another instance, refused as too many, given up.";
+    for (outcome, value) in
+        [("replayed", counters.replays), ("runs_max", counters.overloaded), ("lost", counters.lost)]
+    {
+        let labels = [("application", application), ("outcome", outcome)];
+        page.counter("carillon_application_trouble_total", OUTCOMES, &labels, value);
     }
 }

@@ -24,6 +24,8 @@ pub struct Operator {
     pub directory: Arc<dyn Directory>,
     /// The dial plan as it is now.
     pub plan: Arc<ArcSwap<Plan>>,
+    /// The names of the applications that take calls.
+    pub applications: Vec<Box<str>>,
     /// The ways into the shards.
     pub inboxes: Arc<[Inbox<Posted>]>,
     /// Reads the configuration again.
@@ -184,6 +186,13 @@ impl Operator {
                     let usual =
                         sip::message::Status::new(*status).map_or("", sip::message::Status::default_reason);
                     *text += &format!("  {number}. answer {status} {}\n", reason.as_deref().unwrap_or(usual));
+                }
+                Step::Application { purpose, needs_user } => {
+                    let when = if *needs_user { " (where a user was rung)" } else { "" };
+                    let known =
+                        self.applications.iter().any(|known| Some(&**known) == purpose.split('/').next());
+                    let lost = if known { "" } else { ", which is not there (the step is passed over)" };
+                    *text += &format!("  {number}. application {purpose}{when}{lost}\n");
                 }
                 Step::Ring { users, seconds, strategy } => {
                     let how = if *strategy == Strategy::InOrder { " one after the other" } else { "" };

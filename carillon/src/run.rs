@@ -92,6 +92,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         location: rooms.location,
         directory: rooms.directory,
         plan,
+        applications: rooms.applications.keys().cloned().collect(),
         inboxes,
         reload: Arc::clone(&reload),
         drain: Arc::clone(&drain),
@@ -163,6 +164,7 @@ fn shards(
             location: Arc::clone(&rooms.location),
             directory: Arc::clone(&rooms.directory),
             media: rooms.media.clone(),
+            applications: rooms.applications.clone(),
             names: Arc::new(names.clone()),
         };
         inboxes.get_or_insert_with(|| Arc::clone(&place.inboxes));

@@ -1,5 +1,6 @@
 //! Which rooms a process holds, and how it reaches the others: a function call in one process, gRPC between several.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use node::telemetry::Page;
 use node::{clock, rpc};
+use proto::application::Application;
 use proto::directory::{DirectoryClient, DirectoryServer};
 use proto::registrar::{RegistrarClient, RegistrarServer};
 use proto::{ClientLimits, Directory, Location, Media, NearCopy, NearLimits, ServerLimits};
@@ -16,7 +18,7 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
-use crate::{media, metrics};
+use crate::{applications, media, metrics};
 
 /// Which service a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub struct Rpc {
     /// Where `carillon proxy` finds the media server, `"https://10.0.0.6:5071"`. Without it, calls whose media must come
     /// through this exchange are refused.
     pub mediaserver: Option<String>,
+    /// Applications that are processes of their own, and where they are: `{ mine = "https://10.0.0.7:5072" }`. A step of
+    /// the dial plan hands calls to one by its name. Default: none.
+    pub applications: BTreeMap<String, String>,
     /// The folder of certificates. Default: `rpc` in the state folder. The registrar makes it at its first start; a
     /// proxy needs a copy of its ca.pem, client.pem and client.key.
     pub trust: Option<PathBuf>,
@@ -53,6 +58,8 @@ pub struct Rooms {
     pub directory: Arc<dyn Directory>,
     /// Who relays media, where somebody does.
     pub media: Option<Arc<dyn Media>>,
+    /// Who conducts calls that the dial plan hands over, by name.
+    pub applications: BTreeMap<Box<str>, Arc<dyn Application>>,
     /// The users of this process's own file; absent where another process has them.
     pub users: Option<Arc<UserDirectory>>,
     /// What `/metrics` says of them.
@@ -76,11 +83,26 @@ impl Rooms {
         let counted = Arc::clone(&registrar);
         let (media, of_media) =
             if role == Role::Whole { media::here(config, state)? } else { media::nobody() };
+        let (applications, of_applications) = match role {
+            Role::Whole if !config.rpc.applications.is_empty() => {
+                let trust = rpc::Trust::of_client(&folder(config, state))?;
+                applications::elsewhere(config, &trust, runtime)?
+            }
+            Role::Whole | Role::Proxy | Role::Registrar => applications::nobody(),
+        };
         let metrics = Arc::new(move |page: &mut Page| {
             metrics::of_registrar(page, &counted.counters());
             of_media(page);
+            of_applications(page);
         });
-        Ok(Self { location: registrar, directory: users.clone(), media, users: Some(users), metrics })
+        Ok(Self {
+            location: registrar,
+            directory: users.clone(),
+            media,
+            applications,
+            users: Some(users),
+            metrics,
+        })
     }
 
     /// Those of another process, with a bounded copy of what was looked up lately before them.
@@ -97,6 +119,7 @@ impl Rooms {
         let location = Arc::new(copy.before(Arc::clone(&client) as Arc<dyn Location>));
         let directory = Arc::new(DirectoryClient::new(channel, ClientLimits::default(), runtime));
         let (media, of_media) = media::elsewhere(config, &trust, runtime)?;
+        let (applications, of_applications) = applications::elsewhere(config, &trust, runtime)?;
         // Phones that come in the moment of the start should not be told 503. A registrar that is away is a state
         // like any other, though: then the edge goes on, and answers as soon as it is back.
         let open = async { tokio::join!(client.until_open(true), directory.until_open(true)) };
@@ -113,8 +136,9 @@ impl Rooms {
             metrics::of_client(page, "registrar", &client.counters());
             metrics::of_client(page, "directory", &people.counters());
             of_media(page);
+            of_applications(page);
         });
-        Ok(Self { location, directory, media, users: None, metrics })
+        Ok(Self { location, directory, media, applications, users: None, metrics })
     }
 
     /// Lets other processes ask the rooms of this one.

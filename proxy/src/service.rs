@@ -1,12 +1,13 @@
 //! The shell of the edge: a [`node::Core`] over [`Edge`]. It asks the services, brings their answers back as
 //! inputs, and knows the wall's time. No decision is made here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use node::dns::{Query, Resolver};
 use node::{Inbox, Input as NodeInput, clock};
+use proto::application::Application;
 use proto::media::{Described, Media, MediaEvent, MediaSink, Released};
 use proto::{
     Asked, Directory, Found, Identified, Located, Location, Registered, Reply, ServiceError, Sink, Ticket,
@@ -50,6 +51,8 @@ pub struct Services {
     pub directory: Arc<dyn Directory>,
     /// Who relays the media of conducted calls, where somebody does.
     pub media: Option<Arc<dyn Media>>,
+    /// Who conducts the calls that the dial plan hands over, by name.
+    pub applications: BTreeMap<Box<str>, Arc<dyn Application>>,
     /// Where hosts are.
     pub names: Arc<dyn Names>,
 }

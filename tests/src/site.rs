@@ -16,7 +16,7 @@ use proto::{
 use proxy::config::plan::{DialConfig, RouteConfig};
 use proxy::core::Edge;
 use proxy::core::effect::{Answer, Effect, Out, Tried};
-use proxy::core::plan::Plan;
+use proxy::core::plan::{Attached, Plan};
 use proxy::core::token::Keys;
 use proxy::{ProxyConfig, Settings};
 use registrar::{Registrar, UserConfig, UserDirectory, Users};
@@ -70,7 +70,8 @@ impl Site {
         let users = Users::load(&parts.user, &config.domain, config.realm(), Path::new("."));
         let names = parts.user.iter().flat_map(|user| [Some(user.name.as_str()), user.extension.as_deref()]);
         let names: Vec<&str> = names.flatten().collect();
-        let (plan, _) = Plan::build(&DialConfig::default(), &parts.route, &[], &names).expect("good routes");
+        let (plan, _) = Plan::build(&DialConfig::default(), &parts.route, &[], &names, &Attached::default())
+            .expect("good routes");
         let seed = [1, 2, 3, 4].map(|word| word + u64::from(number) * 4);
         let location = Registrar::new(&registrar::Config::default(), seed, 1).expect("the defaults are good");
         let directory = UserDirectory::new(config.realm(), users.expect("good users"), None);

@@ -58,7 +58,7 @@ pub struct WhenConfig {
     pub not: bool,
 }
 
-/// One step of a rule: ring somebody, or answer with a status.
+/// One step of a rule: ring somebody, hand the call to an application, or answer with a status.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StepConfig {
@@ -69,6 +69,9 @@ pub struct StepConfig {
     pub ring_for: Option<Duration>,
     /// `"all"` at once (the default) or `"in-order"`, one after the other.
     pub strategy: Option<Strategy>,
+    /// The application that takes the call, and what is wanted of it: `"voicemail/deposit"`. A call with such a step is
+    /// conducted from its first ring, whatever `[proxy] anchor` says.
+    pub application: Option<String>,
     /// The status to answer with, 300 to 699.
     pub answer: Option<u16>,
     /// The reason phrase of that answer. Default: the standard one.

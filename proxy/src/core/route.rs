@@ -49,6 +49,13 @@ pub enum Step {
         /// Who rings when.
         strategy: Strategy,
     },
+    /// Let an application conduct the call.
+    Application {
+        /// What is wanted of it: its name, and after a `/` whatever it likes, `voicemail/deposit`.
+        purpose: Arc<str>,
+        /// Passed over where the steps before it have rung no user.
+        needs_user: bool,
+    },
     /// Answer the caller. The last step of any use.
     Answer {
         /// 300 to 699.

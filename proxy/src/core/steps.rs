@@ -32,6 +32,8 @@ impl ResponseContext {
         while let Some(step) = steps.get(self.plan.next) {
             self.plan.next += 1;
             match step {
+                // Until the call core hands calls over, the next step is taken.
+                Step::Application { .. } => {}
                 Step::Answer { status, reason } => {
                     self.plan.next = steps.len();
                     self.plan.answer = Some((*status, reason.clone()));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use toml::Spanned;
 
+use super::attached::Attached;
 use super::pattern::Pattern;
 use super::time::When;
 use super::{Caller, DIALLED, Plan, Rule};
@@ -33,9 +34,10 @@ impl Plan {
         routes: &[Spanned<RouteConfig>],
         groups: &[Spanned<GroupConfig>],
         users: &[&str],
+        attached: &Attached,
     ) -> Result<(Self, Vec<PlanWarning>), Vec<PlanError>> {
-        let mut builder =
-            Builder { groups, users, plan: Self::empty(), errors: Vec::new(), warnings: Vec::new() };
+        let (errors, warnings) = (Vec::new(), Vec::new());
+        let mut builder = Builder { groups, users, attached, plan: Self::empty(), errors, warnings };
         builder.zone(dial);
         for route in routes {
             builder.route(route);
@@ -43,6 +45,7 @@ impl Plan {
         for group in groups {
             builder.group(group);
         }
+        builder.attach();
         match builder.errors.is_empty() {
             true => Ok((builder.plan, builder.warnings)),
             false => Err(builder.errors),
@@ -50,11 +53,12 @@ impl Plan {
     }
 }
 
-struct Builder<'c> {
-    groups: &'c [Spanned<GroupConfig>],
-    users: &'c [&'c str],
-    plan: Plan,
-    errors: Vec<PlanError>,
+pub(super) struct Builder<'c> {
+    pub(super) groups: &'c [Spanned<GroupConfig>],
+    pub(super) users: &'c [&'c str],
+    pub(super) attached: &'c Attached,
+    pub(super) plan: Plan,
+    pub(super) errors: Vec<PlanError>,
     warnings: Vec<PlanWarning>,
 }
 
@@ -130,7 +134,7 @@ impl Builder<'_> {
     }
 
     /// Files a rule, and tells when one before it leaves it nothing.
-    fn push(&mut self, rule: Rule, at: &Range<usize>) {
+    pub(super) fn push(&mut self, rule: Rule, at: &Range<usize>) {
         let index = self.plan.rules.len();
         if let Pattern::Exact(number) = &rule.pattern {
             let hides = |before: &&Rule| before.is_unconditional() && before.pattern.matches(number);
@@ -151,10 +155,15 @@ impl Builder<'_> {
         let mut steps = Vec::new();
         for (index, step) in written.iter().enumerate() {
             let number = index + 1;
+            if let Some(purpose) = &step.application {
+                steps.push(self.application(purpose, step, number)?);
+                continue;
+            }
             match (&step.ring.0[..], step.answer) {
                 ([], None) => {
                     return Err(format!(
-                        "step {number} does nothing; write ring = [\"alice\"] or answer = 486"
+                        "step {number} does nothing; write ring = [\"alice\"], application = \"voicemail/deposit\" \
+                         or answer = 486"
                     ));
                 }
                 ([_, ..], Some(_)) => {
@@ -262,7 +271,7 @@ impl Builder<'_> {
 }
 
 impl Rule {
-    fn new(pattern: Pattern, from: Vec<Caller>, when: Vec<When>, decision: Decision) -> Self {
+    pub(super) fn new(pattern: Pattern, from: Vec<Caller>, when: Vec<When>, decision: Decision) -> Self {
         let rings = |step: &Step| matches!(step, Step::Ring { users, .. } if users.iter().any(|user| **user == *DIALLED));
         let rings_dialled = decision.steps.iter().any(rings);
         Self { pattern, from, when, decision, rings_dialled }
@@ -285,7 +294,7 @@ fn pattern(route: &RouteConfig) -> Result<Pattern, String> {
     }
 }
 
-fn plain(key: &str, text: &str) -> Result<Box<str>, String> {
+pub(super) fn plain(key: &str, text: &str) -> Result<Box<str>, String> {
     match text {
         "" => Err(format!("{key} is empty")),
         _ if text.starts_with('_') => {

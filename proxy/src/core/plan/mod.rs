@@ -1,5 +1,6 @@
 //! The dial plan: typed rules, the first that matches decides. Pure: the moment is an argument.
 
+mod attached;
 mod build;
 mod pattern;
 mod time;
@@ -9,10 +10,11 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+pub use self::attached::{Attached, AttachedNumber, Unanswered};
 pub use self::build::{PlanError, PlanWarning};
 pub use self::pattern::{Pattern, PatternError};
 pub use self::time::{When, WhenError};
-use super::route::{Call, Decision, Directly, Routes, Step};
+use super::route::{Call, Decision, Routes, Step};
 
 /// A dial plan, read from the configuration and then only asked.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Plan {
     exact: HashMap<Box<str>, Vec<usize>>,
     /// All other rules, in the order of the file.
     others: Vec<usize>,
+    /// What becomes of a call to a user that is not answered.
+    unanswered: Option<Unanswered>,
 }
 
 #[derive(Debug)]
@@ -63,7 +67,13 @@ pub struct Explanation {
 impl Plan {
     /// A plan without rules: each user is reached by name and by extension.
     pub fn empty() -> Self {
-        Self { zone: TimeZone::UTC, rules: Vec::new(), exact: HashMap::new(), others: Vec::new() }
+        Self {
+            zone: TimeZone::UTC,
+            rules: Vec::new(),
+            exact: HashMap::new(),
+            others: Vec::new(),
+            unanswered: None,
+        }
     }
 
     /// Decides as [`Routes::decide`] does and keeps what was passed over on the way.
@@ -85,7 +95,7 @@ impl Plan {
                 Some(why) => pass(rule, why),
             }
         }
-        Directly.decide(call)
+        self.directly(call)
     }
 }
 
@@ -123,7 +133,7 @@ impl Rule {
                 seconds: *seconds,
                 strategy: *strategy,
             },
-            Step::Answer { .. } => step.clone(),
+            Step::Application { .. } | Step::Answer { .. } => step.clone(),
         };
         Decision { rule: self.decision.rule.clone(), steps: self.decision.steps.iter().map(step).collect() }
     }

@@ -21,7 +21,20 @@ const USERS: [&str; 6] = ["alice", "6001", "bob", "6002", "martin", "6003"];
 
 fn built(text: &str) -> Result<(Plan, Vec<PlanWarning>), Vec<PlanError>> {
     let file: File = toml::from_str(text).unwrap_or_else(|why| panic!("{why}"));
-    Plan::build(&file.dial, &file.route, &file.group, &USERS)
+    Plan::build(&file.dial, &file.route, &file.group, &USERS, &attached())
+}
+
+fn attached() -> Attached {
+    let number = |number: &str, purpose: &str| AttachedNumber {
+        number: number.into(),
+        purpose: purpose.into(),
+        at: 7..9,
+    };
+    Attached {
+        applications: vec!["voicemail".into(), "menu".into()],
+        numbers: vec![number("6099", "voicemail/retrieve"), number("7000", "menu/accueil")],
+        unanswered: None,
+    }
 }
 
 /// `alice+bob 10s | martin | 480 closed`.
@@ -31,6 +44,9 @@ fn shown(decision: &Decision) -> String {
             let between = if *strategy == Strategy::All { "+" } else { ">" };
             let time = seconds.map(|seconds| format!(" {seconds}s")).unwrap_or_default();
             format!("{}{time}", users.join(between))
+        }
+        Step::Application { purpose, needs_user } => {
+            format!("{purpose}{}", if *needs_user { " of a user" } else { "" })
         }
         Step::Answer { status, reason } => {
             let reason = reason.as_deref().map(|reason| format!(" {reason}")).unwrap_or_default();
@@ -109,6 +125,47 @@ fn the_first_rule_that_matches_decides() {
 }
 
 #[test]
+fn applications_take_calls_by_rule_by_number_and_where_nobody_answers() {
+    let text = "[[route]]\nextension = \"6050\"\nsteps = [{ ring = \"bob\", for = \"5s\" }, { application = \"menu/x\" }]";
+    let file: File = toml::from_str(text).expect("good");
+    let unanswered =
+        Unanswered { after: std::time::Duration::from_millis(9500), purpose: "voicemail/deposit".into() };
+    let attached = Attached { unanswered: Some(unanswered), ..attached() };
+    let (plan, warnings) =
+        Plan::build(&file.dial, &file.route, &file.group, &USERS, &attached).expect("a good plan");
+    assert_eq!(warnings, []);
+    for (dialled, method, rule, steps) in [
+        ("6050", "INVITE", "extension 6050", "bob 5s | menu/x"),
+        ("7000", "INVITE", "menu/accueil", "menu/accueil"),
+        ("6099", "INVITE", "voicemail/retrieve", "voicemail/retrieve"),
+        ("6002", "INVITE", "no rule: a user's name or extension", "6002 10s | voicemail/deposit of a user"),
+        ("6002", "MESSAGE", "no rule: a user's name or extension", "6002"),
+    ] {
+        let decision = plan.decide(&Call { method, ..call(dialled, Some("alice"), MONDAY_TEN) });
+        assert_eq!((&*decision.rule, shown(&decision)), (rule, steps.to_owned()), "{method} {dialled}");
+    }
+}
+
+#[test]
+fn a_number_of_a_service_that_is_in_use_is_refused() {
+    for (text, number, hint) in [
+        ("", "6001", "in use by a user"),
+        ("[[group]]\nname = \"a\"\nextension = \"7001\"\nmembers = \"bob\"", "7001", "in use by group a"),
+        ("[[route]]\nextension = \"7001\"\nsteps = [{ answer = 486 }]", "7001", "in use by route"),
+        ("", "6099", "in use by voicemail/retrieve"),
+        ("", "_7XXX", "looks like a pattern"),
+    ] {
+        let text = text.replace("= \"bob\"", "= [\"bob\"]");
+        let file: File = toml::from_str(&text).expect("good");
+        let mut attached = attached();
+        attached.numbers[1].number = number.into();
+        let said = Plan::build(&file.dial, &file.route, &file.group, &USERS, &attached).expect_err(hint);
+        assert!(said[0].what.contains(hint), "{said:?} names {hint:?}");
+        assert_eq!(said[0].at, 7..9);
+    }
+}
+
+#[test]
 fn a_plan_that_cannot_work_is_refused_with_the_cause() {
     for (text, hint) in [
         ("[dial]\ntime_zone = \"Paris\"", "Europe/Paris"),
@@ -126,6 +183,12 @@ fn a_plan_that_cannot_work_is_refused_with_the_cause() {
         ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"bob\", reason = \"x\" }]", "goes with `answer`"),
         ("[[route]]\nextension = \"1\"\nfrom = \"_\"\nsteps = [{ ring = \"bob\" }]", "matches nothing"),
         ("[[route]]\nextension = \"1\"\nwhen = { days = \"x\" }\nsteps = [{ ring = \"bob\" }]", "mon-fri"),
+        (
+            "[[route]]\nextension = \"1\"\nsteps = [{ application = \"voicemial/deposit\" }]",
+            "step 1: no application \"voicemial\"; there are voicemail, menu",
+        ),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ application = \"voicmail\" }]", "\"voicemail\" exists"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ application = \"menu/a\", ring = \"bob\" }]", "two steps"),
         ("[[group]]\nname = \"bob\"\nmembers = [\"alice\"]", "taken"),
         (
             "[[group]]\nname = \"a\"\nmembers = [\"bob\"]\n[[group]]\nname = \"a\"\nmembers = [\"bob\"]",

@@ -1,0 +1,156 @@
+//! What services add to the dial plan: numbers at which applications answer, and the application that takes calls that
+//! a user does not.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::build::{Builder, PlanError, plain};
+use super::pattern::Pattern;
+use super::{Plan, Rule};
+use crate::config::plan::StepConfig;
+use crate::core::route::{Call, Decision, Directly, Routes, Step};
+
+/// What services add. They do not know each other: whoever builds the process collects it from them.
+#[derive(Debug, Clone, Default)]
+pub struct Attached {
+    /// The names of the applications that there are.
+    pub applications: Vec<String>,
+    /// Numbers at which one answers. They come after all rules and before users.
+    pub numbers: Vec<AttachedNumber>,
+    /// Who takes a call to a user that is not answered; rules of the file say so themselves.
+    pub unanswered: Option<Unanswered>,
+}
+
+/// A number at which an application answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachedNumber {
+    /// What is dialled.
+    pub number: String,
+    /// What is wanted of the application: `voicemail/retrieve`, `menu/accueil`.
+    pub purpose: String,
+    /// The octets of the file that ask for it.
+    pub at: Range<usize>,
+}
+
+/// What becomes of a call to a user that is not answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// How long the user's phones ring.
+    pub after: Duration,
+    /// What is wanted of the application: `voicemail/deposit`.
+    pub purpose: String,
+}
+
+impl Builder<'_> {
+    /// Files what services add.
+    pub(super) fn attach(&mut self) {
+        let attached = self.attached;
+        for (index, written) in attached.numbers.iter().enumerate() {
+            if let Err(what) = self.attach_number(written, &attached.numbers[..index]) {
+                let what = format!("{}: {what}", written.purpose);
+                self.errors.push(PlanError { at: written.at.clone(), what });
+            }
+        }
+        self.plan.unanswered.clone_from(&attached.unanswered);
+    }
+
+    fn attach_number(&mut self, written: &AttachedNumber, before: &[AttachedNumber]) -> Result<(), String> {
+        let number = plain("extension", &written.number)?;
+        let in_use = |by: String| Err(format!("extension {number} is in use by {by}; choose another"));
+        if self.users.contains(&&*number) {
+            return in_use("a user".into());
+        }
+        if let Some(other) = before.iter().find(|other| *other.number == *number) {
+            return in_use(other.purpose.clone());
+        }
+        let group = |group: &&toml::Spanned<crate::config::plan::GroupConfig>| {
+            group.get_ref().extension.as_deref() == Some(&*number)
+        };
+        if let Some(group) = self.groups.iter().find(group) {
+            return in_use(format!("group {}", group.get_ref().name));
+        }
+        let taken = self.plan.exact.get(&number).into_iter().flatten();
+        let mut taken = taken.map(|index| &self.plan.rules[*index]);
+        if let Some(rule) = taken.find(|rule| rule.is_unconditional()) {
+            return in_use(format!("route {:?}", rule.decision.rule));
+        }
+        let step = self.known(&written.purpose)?;
+        let decision = Decision { rule: written.purpose.as_str().into(), steps: [step].into() };
+        self.push(Rule::new(Pattern::Exact(number), Vec::new(), Vec::new(), decision), &written.at);
+        Ok(())
+    }
+
+    /// The step of a rule that hands the call to an application.
+    pub(super) fn application(
+        &self,
+        purpose: &str,
+        step: &StepConfig,
+        number: usize,
+    ) -> Result<Step, String> {
+        let is_alone = step.ring.0.is_empty()
+            && step.answer.is_none()
+            && step.ring_for.is_none()
+            && step.strategy.is_none()
+            && step.reason.is_none();
+        if !is_alone {
+            return Err(format!(
+                "step {number} hands the call to {purpose:?} and does more; make two steps of it"
+            ));
+        }
+        self.known(purpose).map_err(|what| format!("step {number}: {what}"))
+    }
+
+    fn known(&self, purpose: &str) -> Result<Step, String> {
+        let name = application_of(purpose);
+        let known = &self.attached.applications;
+        if known.iter().any(|known| known == name) {
+            return Ok(Step::Application { purpose: purpose.into(), needs_user: false });
+        }
+        let near = known.iter().find(|known| known.eq_ignore_ascii_case(name) || is_near(known, name));
+        Err(match (near, &known[..]) {
+            (Some(near), _) => format!("no application {name:?}; {near:?} exists"),
+            (None, []) => format!(
+                "no application {name:?}, and none at all; write [rpc] applications = {{ {name} = \"https://host:port\" }}"
+            ),
+            (None, known) => format!("no application {name:?}; there are {}", known.join(", ")),
+        })
+    }
+}
+
+impl Plan {
+    /// A call to a user by name or extension, as no rule says otherwise.
+    pub(super) fn directly(&self, call: &Call<'_>) -> Decision {
+        let mut decision = Directly.decide(call);
+        if let (Some(unanswered), "INVITE") = (&self.unanswered, call.method) {
+            let after = unanswered.after.as_millis().div_ceil(1000);
+            let mut steps = decision.steps.to_vec();
+            for step in &mut steps {
+                if let Step::Ring { seconds, .. } = step {
+                    *seconds = Some(u32::try_from(after).unwrap_or(u32::MAX));
+                }
+            }
+            steps.push(Step::Application { purpose: unanswered.purpose.as_str().into(), needs_user: true });
+            decision.steps = Arc::from(steps);
+        }
+        decision
+    }
+}
+
+/// The name of the application in what is wanted of it.
+pub(crate) fn application_of(purpose: &str) -> &str {
+    purpose.split('/').next().unwrap_or(purpose)
+}
+
+/// True when one letter is missing, too many, or another.
+fn is_near(known: &str, said: &str) -> bool {
+    let (long, short) = if known.len() >= said.len() { (known, said) } else { (said, known) };
+    let same_front = long.bytes().zip(short.bytes()).take_while(|(left, right)| left == right).count();
+    let rest = &long.as_bytes()[same_front..];
+    let other = &short.as_bytes()[same_front..];
+    match long.len() - short.len() {
+        0 => rest.get(1..) == other.get(1..),
+        1 => rest.get(1..) == Some(other),
+        _ => false,
+    }
+}
