@@ -25,7 +25,7 @@ mod sentence;
 pub use archive::{Entry, write};
 pub use clip::{Clip, Piece};
 pub use language::Language;
-pub use sentence::{Caller, Day, Fixed, Greeting, Month, Sentence, Weekday, Who};
+pub use sentence::{Caller, Day, Fixed, Greeting, Month, Offer, Sentence, Weekday, Who};
 
 #[cfg(test)]
 mod tests;

@@ -74,9 +74,30 @@ pub enum Sentence<'a> {
     Choice {
         /// The key.
         key: char,
-        /// What it does, as somebody recorded it.
-        what: &'a str,
+        /// What it does.
+        what: Offer<'a>,
     },
+}
+
+/// What a key of a menu does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer<'a> {
+    /// It calls somebody, or something, of whom a name was recorded: where that is kept.
+    Name(&'a str),
+    /// It calls an extension.
+    Extension(&'a str),
+    /// It leads to the mailbox of an extension.
+    Mailbox(&'a str),
+    /// It calls the operator.
+    Operator,
+    /// It says the menu again.
+    Repeat,
+    /// It leads to another menu.
+    More,
+    /// It ends the call.
+    HangUp,
+    /// From there on this language is spoken.
+    Language,
 }
 
 /// Whose mailbox.
@@ -279,8 +300,26 @@ named! {
         Transferring = "transferring",
         /// Nobody took the call.
         NobodyAnswers = "nobody-answers",
+        /// Before the choices of a menu.
+        Welcome = "welcome",
+        /// In a menu: extensions may be dialled.
+        DialExtension = "dial-extension",
         /// The company is closed.
         Closed = "closed",
+        /// The company is closed until somebody opens it again.
+        NightOn = "night-on",
+        /// The company is open at its hours again.
+        NightOff = "night-off",
+        /// After a forwarding was set: it is for a busy phone.
+        WhenBusy = "when-busy",
+        /// It is for a phone that nobody answers.
+        WhenNoAnswer = "when-no-answer",
+        /// It is for a phone that is not reached.
+        WhenUnreachable = "when-unreachable",
+        /// Calls also ring elsewhere.
+        FollowMeOn = "follow-me-on",
+        /// They do no more.
+        FollowMeOff = "follow-me-off",
         /// Calls are no longer forwarded.
         ForwardingOff = "forwarding-off",
         /// The phone is left in peace.

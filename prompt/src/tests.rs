@@ -68,7 +68,12 @@ fn french_sentences_have_gender_and_number() {
             (Sentence::Digits("*21#"), "étoile deux un dièse"),
             (Sentence::Greeting(Greeting::Busy, Who::Name("bob/name")), "[bob/name] est en communication"),
             (Sentence::QueuePosition(1), "Vous êtes le prochain."),
-            (Sentence::Choice { key: '1', what: "sales" }, "pour [sales] faites le un"),
+            (Sentence::Choice { key: '1', what: Offer::Name("sales") }, "pour [sales] faites le un"),
+            (
+                Sentence::Choice { key: '2', what: Offer::Extension("6002") },
+                "pour le poste six zéro zéro deux faites le deux",
+            ),
+            (Sentence::Choice { key: '#', what: Offer::Repeat }, "pour réécouter faites le dièse"),
         ],
     );
 }
@@ -192,7 +197,18 @@ fn every_other_sentence_is_said() {
             sounds(language, &Sentence::NobodyHas(digits));
         }
         for key in "0123456789*#".chars() {
-            sounds(language, &Sentence::Choice { key, what: "w" });
+            for what in [
+                Offer::Name("w"),
+                Offer::Extension("60"),
+                Offer::Mailbox("60"),
+                Offer::Operator,
+                Offer::Repeat,
+                Offer::More,
+                Offer::HangUp,
+                Offer::Language,
+            ] {
+                sounds(language, &Sentence::Choice { key, what });
+            }
         }
     }
 }

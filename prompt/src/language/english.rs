@@ -111,7 +111,7 @@ static ARCHIVE: &[u8] = include_bytes!("../../clips/en.clips");
 const _: () = complete(&TABLE);
 
 #[rustfmt::skip] // ten numbers on a line are easier to check than one
-const TABLE: [(&str, &str); 271] = [
+const TABLE: [(&str, &str); 286] = [
     ("n0", "zero"), ("n1", "one"), ("n2", "two"), ("n3", "three"), ("n4", "four"), ("n5", "five"),
     ("n6", "six"), ("n7", "seven"), ("n8", "eight"), ("n9", "nine"), ("n10", "ten"), ("n11", "eleven"),
     ("n12", "twelve"), ("n13", "thirteen"), ("n14", "fourteen"), ("n15", "fifteen"), ("n16", "sixteen"),
@@ -168,6 +168,8 @@ const TABLE: [(&str, &str); 271] = [
     ("nobody-has", "is not in service"), ("you-are-next", "You are next."),
     ("queue-position", "You are caller number"), ("wait-short", "The wait is less than one minute."),
     ("wait-about", "The wait is about"), ("for", "for"), ("press", "press"),
+    ("for-mailbox", "to leave a message for extension"), ("for-operator", "for the operator"), ("for-repeat", "to hear this again"),
+    ("for-more", "for more choices"), ("for-hang-up", "to end this call"), ("for-language", "for English"),
     ("goodbye", "Goodbye."),
     ("thank-you", "Thank you."),
     ("please-wait", "Please wait."),
@@ -236,6 +238,15 @@ const TABLE: [(&str, &str); 271] = [
     ("transferring", "We are connecting you."),
     ("nobody-answers", "Nobody is answering."),
     ("closed", "Our office is closed."),
+    ("welcome", "Welcome."),
+    ("dial-extension", "If you know the extension of the person you are calling, dial it now."),
+    ("night-on", "Night mode is on."),
+    ("night-off", "Night mode is off."),
+    ("when-busy", "when your line is busy."),
+    ("when-no-answer", "when you do not answer."),
+    ("when-unreachable", "when your phone cannot be reached."),
+    ("follow-me-on", "Your calls also ring at your other numbers."),
+    ("follow-me-off", "Your calls no longer ring at your other numbers."),
     ("forwarding-off", "Your calls are no longer forwarded."),
     ("do-not-disturb-on", "Your phone will not ring."),
     ("do-not-disturb-off", "Your phone rings again."),

@@ -131,7 +131,7 @@ static ARCHIVE: &[u8] = include_bytes!("../../clips/fr.clips");
 const _: () = complete(&TABLE);
 
 #[rustfmt::skip] // ten numbers on a line are easier to check than one
-const TABLE: [(&str, &str); 259] = [
+const TABLE: [(&str, &str); 274] = [
     ("n0", "zéro"), ("n1", "un"), ("n2", "deux"), ("n3", "trois"), ("n4", "quatre"), ("n5", "cinq"),
     ("n6", "six"), ("n7", "sept"), ("n8", "huit"), ("n9", "neuf"), ("n10", "dix"), ("n11", "onze"),
     ("n12", "douze"), ("n13", "treize"), ("n14", "quatorze"), ("n15", "quinze"), ("n16", "seize"),
@@ -190,6 +190,8 @@ const TABLE: [(&str, &str); 259] = [
     ("nobody-has", "n'est pas attribué"), ("you-are-next", "Vous êtes le prochain."),
     ("queue-position", "Vous êtes en position"), ("wait-short", "L'attente est de moins d'une minute."),
     ("wait-about", "L'attente est d'environ"), ("for", "pour"), ("press", "faites le"),
+    ("for-mailbox", "pour laisser un message au poste"), ("for-operator", "pour l'accueil"), ("for-repeat", "pour réécouter"),
+    ("for-more", "pour d'autres choix"), ("for-hang-up", "pour quitter"), ("for-language", "pour le français"),
     ("goodbye", "Au revoir."),
     ("thank-you", "Merci."),
     ("please-wait", "Veuillez patienter."),
@@ -266,6 +268,15 @@ const TABLE: [(&str, &str); 259] = [
     ("transferring", "Nous vous mettons en relation."),
     ("nobody-answers", "Personne ne répond."),
     ("closed", "Nos bureaux sont fermés."),
+    ("welcome", "Bienvenue."),
+    ("dial-extension", "Si vous connaissez le numéro de poste de votre correspondant, composez-le."),
+    ("night-on", "Le mode nuit est activé."),
+    ("night-off", "Le mode nuit est désactivé."),
+    ("when-busy", "quand votre ligne est occupée."),
+    ("when-no-answer", "quand vous ne répondez pas."),
+    ("when-unreachable", "quand votre téléphone n'est pas joignable."),
+    ("follow-me-on", "Vos appels sonnent aussi sur vos autres numéros."),
+    ("follow-me-off", "Vos appels ne sonnent plus sur vos autres numéros."),
     ("forwarding-off", "Vos appels ne sont plus renvoyés."),
     ("do-not-disturb-on", "Votre téléphone ne sonnera plus."),
     ("do-not-disturb-off", "Votre téléphone sonne de nouveau."),

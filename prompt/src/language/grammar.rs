@@ -2,7 +2,7 @@
 //! numbers are the language's own. A language whose sentences have another frame says them itself.
 
 use super::Said;
-use crate::sentence::{Caller, Day, Greeting, Sentence, Who};
+use crate::sentence::{Caller, Day, Greeting, Offer, Sentence, Who};
 
 /// What is counted, for languages whose numbers have a gender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,11 +92,33 @@ pub(crate) trait Grammar: Sync {
                 self.counted(minutes, Phrase::OneMinute, Phrase::Minutes, said);
             }
             Sentence::Choice { key, what } => {
-                said.phrase(Phrase::For);
-                said.recording(what);
+                self.offer(what, said);
                 said.phrase(Phrase::Press);
                 said.digits(key.encode_utf8(&mut [0; 4]));
             }
+        }
+    }
+
+    fn offer<'a>(&self, what: Offer<'a>, said: &mut Said<'a>) {
+        match what {
+            Offer::Name(kept) => {
+                said.phrase(Phrase::For);
+                said.recording(kept);
+            }
+            Offer::Extension(digits) => {
+                said.phrase(Phrase::For);
+                said.phrase(Phrase::Extension);
+                said.digits(digits);
+            }
+            Offer::Mailbox(digits) => {
+                said.phrase(Phrase::ForMailbox);
+                said.digits(digits);
+            }
+            Offer::Operator => said.phrase(Phrase::ForOperator),
+            Offer::Repeat => said.phrase(Phrase::ForRepeat),
+            Offer::More => said.phrase(Phrase::ForMore),
+            Offer::HangUp => said.phrase(Phrase::ForHangUp),
+            Offer::Language => said.phrase(Phrase::ForLanguage),
         }
     }
 
@@ -189,6 +211,12 @@ named! {
         WaitShort = "wait-short",
         WaitAbout = "wait-about",
         For = "for",
+        ForMailbox = "for-mailbox",
+        ForOperator = "for-operator",
+        ForRepeat = "for-repeat",
+        ForMore = "for-more",
+        ForHangUp = "for-hang-up",
+        ForLanguage = "for-language",
         Press = "press",
         None = "none",
         YouHave = "you-have",
