@@ -6,6 +6,7 @@ mod load;
 mod secret;
 mod size;
 mod watch;
+mod when;
 
 pub use address::{ListenAddress, Network};
 pub use duration::Duration;
@@ -13,6 +14,7 @@ pub use load::{Problem, Report, Source};
 pub use secret::{Secret, SecretError};
 pub use size::Size;
 pub use watch::{Stamp, Watch};
+pub use when::{When, WhenError};
 
 /// For fields of type [`std::time::Duration`]: `#[serde(with = "node::config::span")]`.
 pub mod span {

@@ -1,6 +1,4 @@
-//! Time conditions of a rule: days of the week, hours of the day, dates of the year.
-//!
-//! The core is given the moment; only the time zone stands in the configuration.
+//! Time conditions: days of the week, hours of the day, dates of the year. The moment and the time zone are given.
 
 use std::fmt;
 

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use node::config::When;
 use toml::Spanned;
 
 use super::attached::Attached;
 use super::pattern::Pattern;
-use super::time::When;
 use super::{Caller, DIALLED, Plan, Rule};
 use crate::config::plan::{DialConfig, GroupConfig, RouteConfig, StepConfig, Strategy};
 use crate::core::route::{self, Decision, Step};

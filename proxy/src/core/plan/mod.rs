@@ -3,17 +3,16 @@
 mod attached;
 mod build;
 mod pattern;
-mod time;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use node::config::When;
 
 pub use self::attached::{Attached, AttachedNumber, Unanswered};
 pub use self::build::{PlanError, PlanWarning};
 pub use self::pattern::{Pattern, PatternError};
-pub use self::time::{When, WhenError};
 use super::route::{Call, Decision, Routes, Step};
 
 /// A dial plan, read from the configuration and then only asked.
