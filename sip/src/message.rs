@@ -3,6 +3,8 @@
 
 mod typed;
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use self::typed::Seen;
@@ -18,28 +20,41 @@ pub use crate::status::Status;
 #[derive(Debug, Clone)]
 pub struct Message<'a> {
     octets: &'a [u8],
+    index: Index,
+    seen: Seen<'a>,
+}
+
+/// Where everything stands in a message, apart from its octets: a copy of them is read by it without another pass.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Index {
     start: Start,
     fields: SmallVec<[Entry; FIELDS_INLINE]>,
     body_start: u32,
     body_end: u32,
     lone_feeds: bool,
-    seen: Seen<'a>,
+    lone_returns: bool,
 }
 
 /// The start line, as places in the octets.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Start {
     Request { method: Span, uri: Span, version: Span },
     Response { version: Span, status: Status, reason: Span },
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+impl Default for Start {
+    fn default() -> Self {
+        Self::Request { method: Span::default(), uri: Span::default(), version: Span::default() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Span {
     start: u32,
     end: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
     name: Name,
     name_length: u16,
@@ -73,13 +88,17 @@ impl<'a> Message<'a> {
         if octets.len() > limits.message_bytes_max || u32::try_from(octets.len()).is_err() {
             return Err(too_long(limits.message_bytes_max));
         }
-        let at = scan::skip_empty_lines(octets, 0);
-        let (start, mut at) = Start::parse(octets, at)?;
+        let first = scan::skip_empty_lines(octets, 0);
+        let (start, mut at) = Start::parse(octets, first)?;
         let (mut fields, mut lone_feeds) = (SmallVec::new(), false);
+        let mut returns = u32::from(octets[at - 2] == b'\r');
         let body_start = loop {
             match scan::field(octets, at)? {
                 Line::Partial => return Err(ParseError { at, expected: "the end of the header lines" }),
-                Line::End(body) => break body,
+                Line::End(body) => {
+                    returns += u32::from(body - at == 2);
+                    break body;
+                }
                 Line::Field(field) => {
                     if field.next - at > limits.line_bytes_max {
                         return Err(ParseError { at, expected: "a shorter header line" });
@@ -98,17 +117,32 @@ impl<'a> Message<'a> {
                     });
                     at = field.next;
                     lone_feeds |= field.lone_feed;
+                    returns += field.returns;
                 }
             }
         };
+        let lone_returns = has_lone_return(&octets[..first])
+            || scan::count(b'\r', &octets[first..body_start]) != returns as usize;
         let (body_start, body_end) = (body_start as u32, octets.len() as u32);
-        let seen = Seen::default();
-        let mut message = Self { octets, start, fields, body_start, body_end, lone_feeds, seen };
+        let index = Index { start, fields, body_start, body_end, lone_feeds, lone_returns };
+        let mut message = Self { octets, index, seen: Seen::default() };
         if let Some(length) = message.content_length().and_then(Result::ok) {
             let end = u64::from(body_start) + u64::from(length);
-            message.body_end = u32::try_from(end).unwrap_or(u32::MAX).min(octets.len() as u32);
+            message.index.body_end = u32::try_from(end).unwrap_or(u32::MAX).min(octets.len() as u32);
         }
         Ok(message)
+    }
+
+    /// A message by an index that was made of the same octets, or of others and then changed with them
+    /// ([`Index::replace`]). `None` when it says more than there is.
+    pub fn of_index(octets: &'a [u8], index: &Index) -> Option<Self> {
+        let fits = index.body_end as usize == octets.len();
+        fits.then(|| Self { octets, index: index.clone(), seen: Seen::default() })
+    }
+
+    /// Where everything stands in it.
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     /// The method and the Request-URI of a request, read without its header lines.
@@ -123,24 +157,24 @@ impl<'a> Message<'a> {
 
     /// All octets, body included.
     pub fn octets(&self) -> &'a [u8] {
-        &self.octets[..self.body_end as usize]
+        &self.octets[..self.index.body_end as usize]
     }
 
     /// The octets of the body.
     pub fn body(&self) -> &'a [u8] {
-        &self.octets[self.body_start as usize..self.body_end as usize]
+        &self.octets[self.index.body_start as usize..self.index.body_end as usize]
     }
 
     /// The start line without its line end.
     pub fn start_line(&self) -> &'a [u8] {
         let (Start::Request { method: Span { start, .. }, version: Span { end, .. }, .. }
-        | Start::Response { version: Span { start, .. }, reason: Span { end, .. }, .. }) = self.start;
+        | Start::Response { version: Span { start, .. }, reason: Span { end, .. }, .. }) = self.index.start;
         &self.octets[start as usize..end as usize]
     }
 
     /// The octet at which the header lines begin.
     pub fn fields_start(&self) -> usize {
-        match (self.fields.first(), self.start) {
+        match (self.index.fields.first(), self.index.start) {
             (Some(first), _) => first.start as usize,
             (None, _) => self.fields_end(),
         }
@@ -148,36 +182,29 @@ impl<'a> Message<'a> {
 
     /// The octet at which the empty line before the body stands.
     pub fn fields_end(&self) -> usize {
-        let before = self.body_start as usize - 1;
+        let before = self.index.body_start as usize - 1;
         if before > 0 && self.octets[before - 1] == b'\r' { before - 1 } else { before }
     }
 
     /// True when a header line or a fold ends with LF alone.
     pub fn has_lone_feeds(&self) -> bool {
-        self.lone_feeds
+        self.index.lone_feeds
     }
 
     /// True when a CR stands in the head that ends no line. Some software ends a line there, so it would read
     /// another message than we do.
     pub fn has_lone_returns(&self) -> bool {
-        let mut head = &self.octets[..self.body_start as usize];
-        while let Some(at) = scan::find(b'\r', head) {
-            if head.get(at + 1) != Some(&b'\n') {
-                return true;
-            }
-            head = &head[at + 2..];
-        }
-        false
+        self.index.lone_returns
     }
 
     /// True for a request.
     pub fn is_request(&self) -> bool {
-        matches!(self.start, Start::Request { .. })
+        matches!(self.index.start, Start::Request { .. })
     }
 
     /// The method of the request line.
     pub fn method(&self) -> Option<Method<'a>> {
-        match self.start {
+        match self.index.start {
             Start::Request { method, .. } => Method::parse(method.of_octets(self.octets)),
             Start::Response { .. } => None,
         }
@@ -185,7 +212,7 @@ impl<'a> Message<'a> {
 
     /// The Request-URI, as it stands.
     pub fn request_uri(&self) -> Option<&'a [u8]> {
-        match self.start {
+        match self.index.start {
             Start::Request { uri, .. } => Some(uri.of_octets(self.octets)),
             Start::Response { .. } => None,
         }
@@ -193,7 +220,7 @@ impl<'a> Message<'a> {
 
     /// `SIP/2.0`, or what stood in its place.
     pub fn version(&self) -> &'a [u8] {
-        match self.start {
+        match self.index.start {
             Start::Request { version, .. } | Start::Response { version, .. } => {
                 version.of_octets(self.octets)
             }
@@ -202,7 +229,7 @@ impl<'a> Message<'a> {
 
     /// The status of a response.
     pub fn status(&self) -> Option<Status> {
-        match self.start {
+        match self.index.start {
             Start::Response { status, .. } => Some(status),
             Start::Request { .. } => None,
         }
@@ -210,7 +237,7 @@ impl<'a> Message<'a> {
 
     /// The reason phrase of a response.
     pub fn reason(&self) -> Option<&'a [u8]> {
-        match self.start {
+        match self.index.start {
             Start::Response { reason, .. } => Some(reason.of_octets(self.octets)),
             Start::Request { .. } => None,
         }
@@ -219,23 +246,28 @@ impl<'a> Message<'a> {
     /// All header lines in order.
     pub fn fields(&self) -> impl ExactSizeIterator<Item = Field<'a>> + Clone {
         let octets = self.octets;
-        self.fields.iter().map(move |entry| entry.field(octets))
+        self.index.fields.iter().map(move |entry| entry.field(octets))
     }
 
     /// The value of the first line of that name.
     pub fn first(&self, name: Name) -> Option<&'a [u8]> {
-        self.fields.iter().find(|entry| entry.name == name).map(|entry| entry.value.of_octets(self.octets))
+        self.index
+            .fields
+            .iter()
+            .find(|entry| entry.name == name)
+            .map(|entry| entry.value.of_octets(self.octets))
     }
 
     /// How many lines have that name.
     pub fn count(&self, name: Name) -> usize {
-        self.fields.iter().filter(|entry| entry.name == name).count()
+        self.index.fields.iter().filter(|entry| entry.name == name).count()
     }
 
     /// The values of all lines of that name, in order.
     pub fn lines(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + Clone {
         let octets = self.octets;
-        self.fields
+        self.index
+            .fields
             .iter()
             .filter(move |entry| entry.name == name)
             .map(move |entry| entry.value.of_octets(octets))
@@ -254,7 +286,7 @@ impl<'a> Message<'a> {
 
     /// Content-Length: `None` without one, an error for one that is no number or that differs from another.
     pub fn content_length(&self) -> Option<Result<u32, ParseError>> {
-        let mut lengths = self.fields.iter().filter(|entry| entry.name == Name::ContentLength);
+        let mut lengths = self.index.fields.iter().filter(|entry| entry.name == Name::ContentLength);
         let read = |entry: &Entry| {
             let wrong = ParseError { at: entry.value.start as usize, expected: "one Content-Length" };
             scan::decimal(entry.value.of_octets(self.octets)).ok_or(wrong)
@@ -269,8 +301,46 @@ impl<'a> Message<'a> {
 
     /// Octets between the head and the end of what came in, the body's and what lies behind it.
     pub fn octets_behind_head(&self) -> usize {
-        self.octets.len() - self.body_start as usize
+        self.octets.len() - self.index.body_start as usize
     }
+}
+
+impl Index {
+    /// Follows the octets when those of `range`, which lie within one line, become so many.
+    pub fn replace(&mut self, range: Range<usize>, length: usize) {
+        let moved = |at: &mut u32| {
+            if *at as usize >= range.end {
+                *at = (*at as usize - range.len() + length) as u32;
+            }
+        };
+        for entry in &mut self.fields {
+            for at in [&mut entry.start, &mut entry.value.start, &mut entry.value.end, &mut entry.next] {
+                moved(at);
+            }
+        }
+        moved(&mut self.body_start);
+        moved(&mut self.body_end);
+    }
+
+    /// Becomes a copy, in the room that is there already.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.fields.clear();
+        self.fields.extend_from_slice(&other.fields);
+        let Self { start, body_start, body_end, lone_feeds, lone_returns, fields: _ } = *other;
+        (self.start, self.body_start, self.body_end) = (start, body_start, body_end);
+        (self.lone_feeds, self.lone_returns) = (lone_feeds, lone_returns);
+    }
+}
+
+/// True for a CR that no LF follows.
+fn has_lone_return(mut head: &[u8]) -> bool {
+    while let Some(at) = scan::find(b'\r', head) {
+        if head.get(at + 1) != Some(&b'\n') {
+            return true;
+        }
+        head = &head[at + 2..];
+    }
+    false
 }
 
 impl Start {

@@ -147,12 +147,26 @@ impl Name {
         if rest.is_empty() {
             return Self::compact(*first);
         }
-        // The length and the first letter leave one or two candidates, so most names cost one comparison.
-        // Most software writes a name as the registry does.
-        let is = |name: &Self| {
-            let known = name.as_str().as_bytes();
-            known == text || known.eq_ignore_ascii_case(text)
-        };
+        // Most software writes a name as the registry does, and most lines are of a dozen headers: these cost one
+        // comparison with what stands in the program.
+        match text {
+            b"Via" => return Self::Via,
+            b"From" => return Self::From,
+            b"To" => return Self::To,
+            b"Call-ID" => return Self::CallId,
+            b"CSeq" => return Self::CSeq,
+            b"Contact" => return Self::Contact,
+            b"Max-Forwards" => return Self::MaxForwards,
+            b"Route" => return Self::Route,
+            b"Record-Route" => return Self::RecordRoute,
+            b"Content-Length" => return Self::ContentLength,
+            b"Content-Type" => return Self::ContentType,
+            b"Expires" => return Self::Expires,
+            b"User-Agent" => return Self::UserAgent,
+            _ => {}
+        }
+        // The length and the first letter leave one or two candidates.
+        let is = |name: &Self| name.as_str().as_bytes().eq_ignore_ascii_case(text);
         let candidates: &[Self] = match (text.len(), first.to_ascii_lowercase()) {
             (2, b't') => &[Self::To],
             (3, b'v') => &[Self::Via],

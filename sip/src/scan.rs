@@ -21,6 +21,8 @@ pub struct RawField {
     pub next: usize,
     /// A line of it ends with LF alone.
     pub lone_feed: bool,
+    /// How many of its lines end with CRLF.
+    pub returns: u32,
 }
 
 /// Where a header line with its folds ends.
@@ -32,6 +34,8 @@ pub struct FoldedEnd {
     pub next: usize,
     /// A line of it ends with LF alone.
     pub lone_feed: bool,
+    /// How many of its lines end with CRLF.
+    pub returns: u32,
 }
 
 /// What stands at the start of a line of a head.
@@ -62,6 +66,13 @@ pub fn find(octet: u8, octets: &[u8]) -> Option<usize> {
     rest.iter().position(|other| *other == octet).map(|at| words.len() * 8 + at)
 }
 
+/// How often an octet stands there.
+pub fn count(octet: u8, octets: &[u8]) -> usize {
+    // So many at a time that their sum fits an octet: compilers make it a few wide instructions.
+    let of = |part: &[u8]| part.iter().map(|other| u8::from(*other == octet)).sum::<u8>();
+    octets.chunks(usize::from(u8::MAX)).map(|part| usize::from(of(part))).sum()
+}
+
 /// Skips the empty lines that may stand before a start line (RFC 3261 §7.5).
 pub fn skip_empty_lines(octets: &[u8], mut at: usize) -> usize {
     while let Some(b'\r' | b'\n') = octets.get(at) {
@@ -81,13 +92,15 @@ pub fn line_end(octets: &[u8], at: usize) -> Option<(usize, usize)> {
 /// The end of the header line that goes on at `from`, over its folds (RFC 3261 §7.3.1). `Err` says from where to look
 /// again when there are more octets, so that a line which comes octet by octet is still looked at once.
 pub fn folded_end(octets: &[u8], mut from: usize) -> Result<FoldedEnd, usize> {
-    let mut lone_feed = false;
+    let (mut lone_feed, mut returns) = (false, 0);
     loop {
         let (end, next) = line_end(octets, from).ok_or(octets.len())?;
-        lone_feed |= end + 1 == next;
+        let is_lone = end + 1 == next;
+        lone_feed |= is_lone;
+        returns += u32::from(!is_lone);
         match octets.get(next) {
             Some(b' ' | b'\t') => from = next,
-            Some(_) => return Ok(FoldedEnd { end, next, lone_feed }),
+            Some(_) => return Ok(FoldedEnd { end, next, lone_feed, returns }),
             // Whether a fold follows cannot be known yet.
             None => return Err(next - 1),
         }
@@ -110,7 +123,7 @@ pub fn field(octets: &[u8], at: usize) -> Result<Line, ParseError> {
         None => return Ok(Line::Partial),
         _ => return Err(ParseError { at, expected: "a header name and a colon" }),
     }
-    let Ok(FoldedEnd { end, next, lone_feed }) = folded_end(octets, colon + 1) else {
+    let Ok(FoldedEnd { end, next, lone_feed, returns }) = folded_end(octets, colon + 1) else {
         return Ok(Line::Partial);
     };
     let value_start = skip_space(octets, colon + 1, end);
@@ -122,6 +135,7 @@ pub fn field(octets: &[u8], at: usize) -> Result<Line, ParseError> {
         value_end: trim_end(octets, value_start, end),
         next,
         lone_feed,
+        returns,
     }))
 }
 

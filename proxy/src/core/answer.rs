@@ -56,7 +56,7 @@ pub(crate) fn respond(
     let mut octets = std::mem::take(&mut means.scratch);
     octets.clear();
     let kept = means.endpoint.kept_request(server).unwrap_or_default();
-    if let Ok(message) = Message::parse(kept, &means.settings.limits) {
+    if let Some(message) = means.endpoint.read(server, kept) {
         write(&means.settings, &message, status, reason, headers, None, &mut octets);
         means.endpoint.respond(turn.now, server, &octets, turn.wire());
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sip::message::{Message, Name};
+use sip::message::Name;
 
 use super::call::{CALLER, Call};
 use super::means::Means;
@@ -49,7 +49,7 @@ impl CallState {
 
     /// `None` for a request that was answered and only waits for lost branches.
     pub(crate) fn of(context: &ResponseContext, means: &Means, now: Instant) -> Option<Self> {
-        let message = Message::parse(context.request_octets(means), &means.settings.limits).ok()?;
+        let message = context.request(means)?;
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
         Some(Self {
             method: message.method()?.as_str().to_owned(),

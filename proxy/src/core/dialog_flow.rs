@@ -79,8 +79,7 @@ impl ResponseContext {
         if let Some((uri, _)) = &self.way.keep {
             return Some(uri.clone());
         }
-        let message =
-            sip::message::Message::parse(self.request_octets(means), &means.settings.limits).ok()?;
+        let message = self.request(means)?;
         message.request_uri().map(Box::from)
     }
 

@@ -143,7 +143,7 @@ impl ResponseContext {
         let route = match target.route.first() {
             Some(route) => Some(route.as_bytes()),
             None if self.way.goes_on => {
-                message = Message::parse(self.request_octets(means), &means.settings.limits).ok()?;
+                message = self.request(means)?;
                 self.way.remaining(&message).next()
             }
             None => None,
@@ -221,7 +221,7 @@ impl ResponseContext {
         };
         let Some(listener) = listener else { return false };
         let text = means.branches.draw(self.seen);
-        let Ok(message) = Message::parse(self.request_octets(means), &settings.limits) else { return false };
+        let Some(message) = self.request(means) else { return false };
         let record = self.record_routes(means, &message, branch, hop, Side::of(hop, listener));
         let breadth_said = message.count(sip::message::Name::MaxBreadth) > 0;
         Copy {

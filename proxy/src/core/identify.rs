@@ -56,7 +56,8 @@ impl ResponseContext {
         answer: Result<Identified, ServiceError>,
     ) {
         let octets = means.read_again(self.server);
-        let judgement = judge(means, turn, &octets, answer);
+        let message = self.server.and_then(|server| means.endpoint.read(server, &octets));
+        let judgement = judge(means, turn, message.as_ref(), answer);
         means.reading = octets;
         match judgement {
             Judgement::User(user, _) => {
@@ -82,13 +83,12 @@ impl ResponseContext {
 fn judge(
     means: &mut Means,
     turn: &Turn<'_>,
-    octets: &[u8],
+    message: Option<&Message<'_>>,
     answer: Result<Identified, ServiceError>,
 ) -> Judgement {
     let settings = Arc::clone(&means.settings);
     let unreadable = Judgement::Refused(Refusal::of(500, "Server Internal Error"));
-    let Ok(message) = Message::parse(octets, &settings.limits) else { return unreadable };
-    let Ok(request) = Request::read(&message) else { return unreadable };
+    let Some(Ok(request)) = message.map(Request::read) else { return unreadable };
     let judgement = authenticate::judge(means, turn.unix_ms / 1000, &request, Side::Proxy, answer);
     if let Judgement::User(user, _) = &judgement
         && let Err(refusal) = authenticate::check_identity(&settings, &request, user)

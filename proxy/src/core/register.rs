@@ -210,7 +210,7 @@ impl Edge {
     /// The Path of a kept request, a text for each line.
     fn path_of(&self, server: TransactionId) -> SmallVec<[String; 1]> {
         let kept = self.means.endpoint.kept_request(server).unwrap_or_default();
-        let message = Message::parse(kept, &self.means.settings.limits);
+        let message = self.means.endpoint.read(server, kept);
         message.map_or(SmallVec::new(), |message| {
             message.lines(Name::Path).map(|line| String::from_utf8_lossy(line).into_owned()).collect()
         })
@@ -245,7 +245,7 @@ fn decide(
     answer: Result<Identified, ServiceError>,
 ) -> Outcome {
     let settings = Arc::clone(&means.settings);
-    let Ok(message) = Message::parse(octets, &settings.limits) else {
+    let Some(message) = means.endpoint.read(registering.server, octets) else {
         return Outcome::Refused(Refusal::of(500, "Server Internal Error"));
     };
     let request = match Request::read(&message) {

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use proto::Ticket;
 use sip::branch::LoopHash;
+use sip::message::Message;
 use sip::transaction::TransactionId;
 use sip::transport::{Flow, NextHop};
 use smallvec::SmallVec;
@@ -279,6 +280,14 @@ impl ResponseContext {
         match self.server {
             Some(server) => means.endpoint.kept_request(server).unwrap_or_default(),
             None => &self.octets,
+        }
+    }
+
+    /// The same, read. `None` once it was answered.
+    pub fn request<'a>(&'a self, means: &'a Means) -> Option<Message<'a>> {
+        match self.server {
+            Some(server) => means.endpoint.read(server, means.endpoint.kept_request(server)?),
+            None => Message::parse(&self.octets, &means.settings.limits).ok(),
         }
     }
 

@@ -1,11 +1,15 @@
 //! The targets for whole messages, for streams of them, and for the digest headers.
 
+use std::time::Instant;
+
 use crate::auth::{Authorization, Challenge};
 use crate::build::{self, Extra};
 use crate::edit::Edit;
 use crate::framer::{Frame, Framer};
 use crate::header::{ContactValue, Via};
 use crate::message::{Limits, Message, Name, Status};
+use crate::transaction::{Config, Endpoint, Event};
+use crate::transport::{Flow, ListenerId, Outbox, Packet, Transport};
 use crate::validate::check;
 
 /// A message that is read has its lines where it says, is copied octet for octet, and, when it is valid, is answered
@@ -49,8 +53,41 @@ pub fn message(octets: &[u8]) {
         assert_eq!(copy.fields().len(), message.fields().len() + added, "all lines are copied");
         answered(&message, &limits);
         forwarded(&message, &limits);
+        kept(&message);
     }
 }
+
+/// What a server transaction keeps of a request is read by its index as it would be by a pass over its octets.
+#[expect(clippy::disallowed_methods, reason = "any moment will do: nothing here waits")]
+fn kept(message: &Message<'_>) {
+    let now = Instant::now();
+    let mut endpoint = Endpoint::new(Config { transactions_max: 1, ..Config::default() }, now, [1, 2]);
+    let Event::Request { key } = endpoint.receive(now, message, &mut Outbox::default()) else { return };
+    let flow = Flow {
+        transport: Transport::Udp,
+        listener: ListenerId(1),
+        local: [192, 0, 2, 1].into(),
+        remote: ([198, 51, 100, 7], 40_000).into(),
+        connection: None,
+    };
+    let packet = Packet { octets: message.octets(), flow, arrived: now };
+    let id = endpoint.accept(now, &packet, message, key, ()).expect("there is room for one");
+    let octets = endpoint.kept_request(id).expect("it is not answered yet");
+    let passed = Message::parse(octets, &UNLIMITED).expect("what was marked can be read");
+    let indexed = endpoint.read(id, octets).expect("and by its index");
+    assert!(indexed.fields().eq(passed.fields()), "the lines stand where they are");
+    assert_eq!((indexed.start_line(), indexed.body()), (passed.start_line(), passed.body()));
+    // A line end of the Via that was written anew may have been the only LF that stood alone.
+    assert!(indexed.has_lone_feeds() || !passed.has_lone_feeds());
+}
+
+const UNLIMITED: Limits = Limits {
+    message_bytes_max: usize::MAX,
+    headers_max: usize::MAX,
+    line_bytes_max: usize::MAX,
+    uri_bytes_max: usize::MAX,
+    body_bytes_max: usize::MAX,
+};
 
 /// The answer to a valid request is valid, with its Vias.
 fn answered(message: &Message<'_>, limits: &Limits) {

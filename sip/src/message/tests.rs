@@ -160,7 +160,7 @@ fn an_index_of_as_many_lines_as_messages_have_allocates_nothing() {
     for (lines, allocates) in [(1, false), (FIELDS_INLINE, false), (FIELDS_INLINE + 1, true)] {
         let octets = format!("A b SIP/2.0\r\n{}\r\n", "X: 1\r\n".repeat(lines));
         let message = Message::parse(octets.as_bytes(), &limits()).expect("a message");
-        assert_eq!((message.fields().len(), message.fields.spilled()), (lines, allocates));
+        assert_eq!((message.fields().len(), message.index.fields.spilled()), (lines, allocates));
     }
 }
 

@@ -18,7 +18,7 @@ use super::table::{Cancel, Closing, Table, Transaction};
 use super::timer::{Intervals, Reliability, Timer};
 use super::{Event, Failure, Full, TransactionId, TransactionKey};
 use crate::build;
-use crate::message::{Limits, Message, Method, Status};
+use crate::message::{Index, Limits, Message, Method, Status};
 use crate::transport::{ConnectionId, NextHop, Outbox, Packet};
 use crate::wheel::{Tick, Wheel};
 
@@ -52,6 +52,10 @@ pub struct Endpoint<U> {
     pub(super) forgetting: Vec<u32>,
     /// Where messages of the layer's own are written before they are kept.
     pub(super) buffer: Vec<u8>,
+    /// The index of the request of `indexed`, the server transaction that was made last: it is read again in the
+    /// same turn, to answer it and to forward it.
+    index: Index,
+    indexed: Option<TransactionId>,
     pub(super) latest: Instant,
     pub(super) counters: Counters,
 }
@@ -93,6 +97,8 @@ impl<U: Copy> Endpoint<U> {
             ended: Vec::new(),
             forgetting: Vec::new(),
             buffer: Vec::new(),
+            index: Index::default(),
+            indexed: None,
             latest: now,
             counters: Counters::default(),
         }
@@ -189,8 +195,9 @@ impl<U: Copy> Endpoint<U> {
         let mut transaction = Transaction::new(key, machine, user, way.hop);
         transaction.fallback_port = way.fallback_port;
         transaction.is_legacy = way.is_legacy;
-        transaction.request = reply::marked(packet, message, via, &mut self.buffer);
+        transaction.request = reply::marked(packet, message, via, &mut self.buffer, &mut self.index);
         let slot = self.insert(transaction);
+        self.indexed = Some(self.table.id_of(slot));
         // An arrival only starts timers.
         self.handle(slot, Happening::Begun, now, Given::Nothing, &mut Outbox::default());
         Ok(self.table.id_of(slot))
@@ -338,6 +345,13 @@ impl<U: Copy> Endpoint<U> {
     /// it was sent, until the tick after its final response.
     pub fn kept_request(&self, id: TransactionId) -> Option<&[u8]> {
         self.table.get(id).map(|found| &found.request[..]).filter(|octets| !octets.is_empty())
+    }
+
+    /// Reads the request that [`Endpoint::kept_request`] gives, or a copy of it. That of the server transaction which
+    /// was made last is not looked through again. `None` when it cannot be read.
+    pub fn read<'a>(&self, id: TransactionId, octets: &'a [u8]) -> Option<Message<'a>> {
+        let indexed = (self.indexed == Some(id)).then(|| Message::of_index(octets, &self.index)).flatten();
+        indexed.or_else(|| Message::parse(octets, &LIMITS).ok())
     }
 
     /// The last response of an INVITE server, when the transport could not deliver it and no other way was given to it

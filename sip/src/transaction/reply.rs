@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::branch;
 use crate::header::Via;
-use crate::message::{Message, Name};
+use crate::message::{Index, Message, Name};
 use crate::transport::{Flow, NextHop, Packet};
 
 /// Where responses go.
@@ -72,14 +72,16 @@ pub(super) fn mark(
 }
 
 /// The octets of a request in one allocation, with its top Via marked, and with a little room: where nothing else is
-/// kept, the response takes the place of the request, and it is longer by our tag and a line or two.
+/// kept, the response takes the place of the request, and it is longer by our tag and a line or two. Its index follows.
 pub(super) fn marked(
     packet: &Packet<'_>,
     message: &Message<'_>,
     via: Option<Via<'_>>,
     buffer: &mut Vec<u8>,
+    index: &mut Index,
 ) -> Vec<u8> {
     let octets = message.octets();
+    index.copy_from(message.index());
     let Some(range) = mark(packet, message, via, buffer) else {
         let mut whole = Vec::with_capacity(octets.len() + ROOM);
         whole.extend_from_slice(octets);
@@ -89,6 +91,7 @@ pub(super) fn marked(
     whole.extend_from_slice(&octets[..range.start]);
     whole.extend_from_slice(buffer);
     whole.extend_from_slice(&octets[range.end..]);
+    index.replace(range, buffer.len());
     whole
 }
 

@@ -73,6 +73,31 @@ fn ticked(endpoint: &mut Endpoint<u32>, now: Instant) -> Vec<Event<u32>> {
 }
 
 #[test]
+fn a_kept_request_is_read_by_the_index_of_the_packet() {
+    let (mut endpoint, now) = endpoint(8);
+    for (number, via) in [
+        "UDP 192.0.2.9;branch=z9hG4bK1",
+        "UDP 192.0.2.9;rport;branch=z9hG4bK2, SIP/2.0/TCP p;branch=z9hG4bK",
+        "UDP\r\n 198.51.100.7;branch=z9hG4bK3",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let octets = request("INVITE", via);
+        let id = accepted(&mut endpoint, now, &octets, Transport::Udp);
+        let kept = endpoint.kept_request(id).expect("not answered yet");
+        assert_eq!(kept == octets, number == 2, "marked where that is due");
+        assert_eq!(endpoint.read(id, kept).expect("read").index(), message(kept).index());
+    }
+    // Another request than the last is read by a pass over its octets.
+    let first =
+        accepted(&mut endpoint, now, &request("BYE", "UDP 192.0.2.9;branch=z9hG4bK4"), Transport::Udp);
+    accepted(&mut endpoint, now, &request("BYE", "TCP h;rport;branch=z9hG4bK5x"), Transport::Tcp);
+    let kept = endpoint.kept_request(first).expect("not answered yet");
+    assert_eq!(endpoint.read(first, kept).expect("read").index(), message(kept).index());
+}
+
+#[test]
 fn a_full_table_refuses_and_counts_and_takes_again_what_has_become_free() {
     let (mut endpoint, now) = endpoint(2);
     let mut ids = Vec::new();
