@@ -84,6 +84,7 @@ pub struct Checked {
 /// Reads a file whole; an error names every mistake that could be found.
 pub fn load(source: &Source, listen: &[String]) -> Result<Checked, Report> {
     let mut config: Config = source.parse()?;
+    config.media.stands_in(source.folder());
     if !listen.is_empty() {
         config.sip.listen = listen.iter().map(|text| listener(text)).collect::<Result<_, _>>()?;
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use node::config::{Duration, Network};
@@ -31,11 +31,16 @@ pub struct Config {
     pub queue_max: usize,
     /// After so long without a packet of a phone that should send, its call is told. Default 60 s.
     pub inactivity: Duration,
-    /// The folder of the sounds that are played: WAV of any rate, or raw µ-law and A-law of 8000 Hz. Default: `sounds` in
-    /// the state folder.
+    /// The folder of the sounds that are played: WAV of any rate, or raw µ-law and A-law of 8000 Hz. A sound is looked up
+    /// beside the configuration file first. Default: `sounds` in the state folder. `fr/NAME.wav` there is played in the
+    /// place of our own clip of that name. A file that is replaced is heard from the next playing on.
     pub sounds: Option<PathBuf>,
-    /// The folder of recordings: WAV of one channel, 8000 Hz, 16 bits. Default: `recordings` in the state folder.
+    /// The folder of recordings: WAV of 16 bits, 8000 Hz or 16,000 Hz as the phone spoke. Default: `recordings` in the
+    /// state folder.
     pub recordings: Option<PathBuf>,
+    /// The folder of the configuration file, where there is one.
+    #[serde(skip)]
+    pub home: Option<PathBuf>,
     /// How packets are marked (RFC 2474), 0 to 63. Default 46, expedited forwarding. Networks that do not know it treat
     /// voice as anything else.
     pub dscp: u8,
@@ -53,6 +58,7 @@ impl Default for Config {
             inactivity: terms.inactivity.into(),
             sounds: None,
             recordings: None,
+            home: None,
             dscp: 46,
         }
     }
@@ -64,6 +70,25 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let usual = if cores <= 4 { 1 } else { u16::try_from(cores / 4).unwrap_or(u16::MAX) };
         self.threads.unwrap_or(usual).max(1)
+    }
+
+    /// It stands in a file of this folder: sounds are looked up there, and its paths begin there.
+    pub fn stands_in(&mut self, folder: &Path) {
+        for path in [&mut self.sounds, &mut self.recordings].into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
+        self.home = Some(folder.to_owned());
+    }
+
+    /// Where sounds are looked up, in this order.
+    pub fn sound_folders(&self) -> Vec<PathBuf> {
+        let sounds = self.sounds.clone().unwrap_or_else(|| "sounds".into());
+        self.home.iter().cloned().chain([sounds]).collect()
+    }
+
+    /// Where recordings are kept.
+    pub fn recordings_folder(&self) -> PathBuf {
+        self.recordings.clone().unwrap_or_else(|| "recordings".into())
     }
 
     /// What is wrong with it, as a sentence for people; `None` when it is good.

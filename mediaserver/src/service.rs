@@ -10,7 +10,6 @@ mod thread;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -103,8 +102,8 @@ impl Mediaserver {
     pub fn start(config: &Config) -> io::Result<Mediaserver> {
         let pool = Arc::new(Pool::new(config, node::datagram::addresses(), clock::seed()[0]));
         let follower = Arc::new(Follower::default());
-        let recordings = config.recordings.as_deref().unwrap_or(Path::new("recordings"));
-        let spool = spool::start(recordings, Arc::clone(&follower))?;
+        let recordings = config.recordings_folder();
+        let spool = spool::start(&recordings, Arc::clone(&follower))?;
         let shared = Shared { pool: Arc::clone(&pool), follower: Arc::clone(&follower), spool };
         let threads = (0..config.threads()).map(|number| Thread::start(number, config, &shared));
         Ok(Mediaserver {
@@ -117,8 +116,8 @@ impl Mediaserver {
             overloaded: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
             shelves: Arc::new(Mutex::new(Shelves {
-                sounds: Shelf::new(config.sounds.as_deref().unwrap_or(Path::new("sounds"))),
-                recordings: Shelf::new(recordings),
+                sounds: Shelf::new(config.sound_folders()),
+                recordings: Shelf::new([recordings]),
             })),
             reader: reader()?,
         })
@@ -218,17 +217,15 @@ impl Media for Mediaserver {
             return reply.now(Err(ServiceError::Refused(format!("more than {SOUNDS_MAX} sounds at once"))));
         }
         let sounds: Vec<Wanted> = ask.sounds.iter().map(Wanted::of).collect();
-        let needs_files = sounds.iter().any(|sound| matches!(sound, Wanted::File(_)));
-        let shelves = Arc::clone(&self.shelves);
+        let ready: Option<Vec<Piece>> = sounds.iter().map(Wanted::ready).collect();
         let begin = move |pieces: Vec<Piece>, sessions: &mut Sessions, now: Instant, out: &mut Machine| {
             let playing = Playing { id, pieces, repeat, stop_on_digit };
             sessions.play(now, (&call, leg), playing, out)
         };
-        if !needs_files {
-            return self.ask(ask.call, reply, move |sessions, now, out| {
-                begin(pieces(sounds, &mut shelves.lock()).map_err(refused)?, sessions, now, out)
-            });
+        if let Some(ready) = ready {
+            return self.ask(ask.call, reply, move |sessions, now, out| begin(ready, sessions, now, out));
         }
+        let shelves = Arc::clone(&self.shelves);
         let Some(thread) = self.thread(ask.call) else { return reply.now(Err(self.full())) };
         let thread = thread.line();
         // Files are read where nobody's voice waits for the disk.
@@ -302,6 +299,7 @@ impl Media for Mediaserver {
 /// A sound that is wanted, as the asker named it.
 enum Wanted {
     File(String),
+    Clip { language: String, name: String },
     Ready(Piece),
 }
 
@@ -309,9 +307,17 @@ impl Wanted {
     fn of(sound: &Sound<'_>) -> Wanted {
         match *sound {
             Sound::File(name) => Wanted::File(name.to_owned()),
+            Sound::Clip { language, name } => {
+                Wanted::Clip { language: language.to_owned(), name: name.to_owned() }
+            }
             Sound::Tone(tone) => Wanted::Ready(Piece::Tone(tone)),
             Sound::Silence(duration) => Wanted::Ready(Piece::Silence(duration)),
         }
+    }
+
+    /// What needs no file.
+    fn ready(&self) -> Option<Piece> {
+        if let Wanted::Ready(piece) = self { Some(piece.clone()) } else { None }
     }
 }
 
@@ -322,6 +328,7 @@ fn pieces(sounds: Vec<Wanted>, shelves: &mut Shelves) -> Result<Vec<Piece>, Soun
             Some(name) => shelves.recordings.sound(name)?,
             None => shelves.sounds.sound(&name)?,
         })),
+        Wanted::Clip { language, name } => Ok(Piece::Clip(shelves.sounds.clip(&language, &name)?)),
         Wanted::Ready(piece) => Ok(piece),
     };
     sounds.into_iter().map(piece).collect()

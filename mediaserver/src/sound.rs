@@ -1,7 +1,8 @@
-//! Sound files: which ones can be played, and their samples.
+//! Sound files and clips: which ones can be played, and their samples.
 
-mod resample;
 mod shelf;
+#[cfg(test)]
+mod tests;
 mod wav;
 
 pub use shelf::{Shelf, SoundError};

@@ -13,7 +13,7 @@ use crate::clip::{Clip, Piece, Table, find};
 use crate::sentence::{Fixed, Month, Sentence, Weekday};
 
 /// A language that callers are spoken to in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Language {
     /// French of France.
     #[default]

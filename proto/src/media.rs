@@ -193,6 +193,13 @@ pub enum Sound<'a> {
     /// A file of the sounds folder, or of the record store where the name begins with `record:`; with `/` between
     /// folders, never `..`.
     File(&'a str),
+    /// A clip of the exchange's own prompts (crate `prompt`), unless the sounds folder holds `LANGUAGE/NAME.wav`.
+    Clip {
+        /// A tag of BCP 47, `fr`.
+        language: &'a str,
+        /// Its name there.
+        name: &'a str,
+    },
     /// A tone.
     Tone(Tone),
     /// Nothing, for so long.

@@ -26,7 +26,7 @@ const ROOMS: [Room; 14] = [
     room("store", &[], &[]),
     room("proxy", &["node", "proto", "sip"], &[]),
     room("registrar", &["node", "proto", "sip", "store"], &[]),
-    room("mediaserver", &["node", "proto", "rtp", "store"], &[]),
+    room("mediaserver", &["node", "prompt", "proto", "rtp", "store"], &[]),
     room("voicemail", &["node", "prompt", "proto", "store"], &[]),
     room("carillon", &["mediaserver", "node", "proto", "proxy", "registrar", "sip", "store"], &[]),
     room(

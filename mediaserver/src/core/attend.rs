@@ -4,7 +4,7 @@ use proto::ServiceError;
 use proto::media::{Attend, Bridge, Described, Leg, Theirs};
 use rtp::rewriter::Rewriter;
 use rtp::sdp::edit;
-use rtp::sdp::offer_answer::{Author, Format, Negotiation, Profile, Want};
+use rtp::sdp::offer_answer::{Author, Negotiation, Profile, Want};
 use rtp::sdp::{Kind, Limits, Sdp};
 
 use super::Place;
@@ -91,9 +91,8 @@ fn mix(number: u64) -> u64 {
 
 /// Our end of a leg: what we can play and hear. Its `o=` line is written by the leg's own author.
 fn negotiation(leg: &LegState) -> Negotiation {
-    let formats = vec![Format::PCMA, Format::PCMU];
     let address = leg.streams.first().map_or([0, 0, 0, 0].into(), |stream| stream.ports.shown.ip());
-    Negotiation::new(Author::new(0, address), Profile { formats, ..Profile::default() })
+    Negotiation::new(Author::new(0, address), Profile::default())
 }
 
 fn answer(leg: &mut LegState, offer: &[u8], place: &mut Place<'_>) -> Result<Vec<u8>, ServiceError> {
@@ -119,7 +118,7 @@ fn answer(leg: &mut LegState, offer: &[u8], place: &mut Place<'_>) -> Result<Vec
         negotiation(leg).answer(&sdp, &wants).map_err(|why| ServiceError::Refused(why.to_string()))?;
     if answer.is_refusal() {
         return Err(ServiceError::Refused(
-            "no codec that both know; here those are PCMA and PCMU".to_owned(),
+            "no codec that both know; here those are G722, PCMA and PCMU".to_owned(),
         ));
     }
     leg.asked = None;

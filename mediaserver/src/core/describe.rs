@@ -83,6 +83,9 @@ impl Session {
         if let Some(offered) = offerer.offered.take() {
             offerer.described(&offered, place.now);
         }
+        for (stream, said) in offerer.streams.iter_mut().zip(&said) {
+            stream.said.agree(said);
+        }
         let sdp = offerer.write(sdp);
         self.join(from, to);
         Ok(Described { sdp })

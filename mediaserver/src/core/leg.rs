@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use proto::ServiceError;
 use proto::media::{Leg, LegStatistics};
-use rtp::codec::Codec;
+use rtp::codec::{Codec, Encoder};
 use rtp::dtmf::Receiver;
 use rtp::rewriter::Rewriter;
 use rtp::sdp::offer_answer::{Author, Negotiation};
@@ -13,6 +13,7 @@ use rtp::sdp::{self, Direction, Edit, Sdp};
 
 use super::latch::Latch;
 use super::received::Received;
+use super::transcoder::Transcoder;
 use super::voice::Voice;
 use super::{Family, Pair, Place, Use, overloaded};
 
@@ -57,6 +58,10 @@ pub(super) struct Stream {
     pub digits: Option<(u32, Box<Receiver>)>,
     /// The numbers of what goes out, once there is more than one source of it.
     pub rewriter: Option<Box<Rewriter>>,
+    /// Sound of ours on its way to it.
+    pub encoder: Option<(Codec, Encoder)>,
+    /// Sound of its peer on its way to it, where they speak other codecs.
+    pub transcoder: Option<Box<Transcoder>>,
 }
 
 /// What a leg has said of one stream.
@@ -69,8 +74,11 @@ pub(super) struct Said {
     pub direction: Direction,
     /// Of the first payload type.
     pub clock_hz: u32,
-    /// The first codec that we can play, with its payload type.
+    /// What it can be played in, with its payload type: the first codec that it names, once there is an answer the one
+    /// that was agreed on.
     pub codec: Option<(Codec, u8)>,
+    /// All that it names and we can play and hear, in its order.
+    pub codecs: [Option<(Codec, u8)>; CODECS],
     /// The payload type of telephone-event.
     pub events: Option<u8>,
     pub is_muxed: bool,
@@ -96,11 +104,15 @@ impl Said {
             Some(SocketAddr::new(ip, port))
         };
         let is_event = |name: &str| name.eq_ignore_ascii_case("telephone-event");
-        let is_ours = |codec: &Codec| matches!(codec, Codec::Pcma | Codec::Pcmu);
+        let is_ours = |codec: &Codec| !matches!(codec, Codec::L16 { .. });
         let plays = |map: sdp::RtpMap<'_>| Some((Codec::of(&map).filter(is_ours)?, map.payload_type));
         let is_secure = media.proto().is_secure();
+        let mut codecs = [None; CODECS];
+        let named = media.codecs().filter_map(plays).filter(|_| !is_secure);
+        codecs.iter_mut().zip(named).for_each(|(codec, named)| *codec = Some(named));
         Said {
-            codec: media.codecs().find_map(plays).filter(|_| !is_secure),
+            codec: codecs[0],
+            codecs,
             rtp: address(media.destination()),
             rtcp: address(media.rtcp_destination()),
             direction: media.direction(),
@@ -109,6 +121,20 @@ impl Said {
             is_muxed: media.has_rtcp_mux(),
             is_secure,
         }
+    }
+
+    /// The codec of a payload type, where we can hear it.
+    pub fn sound(&self, payload_type: u8) -> Option<Codec> {
+        let (codec, _) = self.codecs.iter().flatten().find(|(_, number)| *number == payload_type)?;
+        Some(*codec)
+    }
+
+    /// An offer that was answered so: its codec is the one that the answer chose.
+    pub fn agree(&mut self, answer: &Said) {
+        let agreed = answer.codec.and_then(|(chosen, _)| {
+            self.codecs.iter().flatten().find(|(codec, _)| *codec == chosen).copied()
+        });
+        self.codec = agreed.or(self.codec);
     }
 }
 
@@ -255,6 +281,8 @@ impl Stream {
             round_trip_us: None,
             digits: None,
             rewriter: None,
+            encoder: None,
+            transcoder: None,
         }
     }
 
@@ -278,3 +306,6 @@ impl Stream {
         Some((self.ports.rtcp, to?))
     }
 }
+
+/// Codecs of ours that a leg may name: one of each kind.
+const CODECS: usize = 3;

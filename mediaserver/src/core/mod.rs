@@ -10,6 +10,7 @@ mod relay;
 mod session;
 #[cfg(test)]
 mod tests;
+mod transcoder;
 mod voice;
 
 use std::collections::HashMap;
@@ -23,7 +24,7 @@ use proto::media::{
 };
 use rtp::sdp::{self, Sdp};
 use session::Session;
-pub use voice::{Piece, Playing};
+pub use voice::{Clip, Piece, Playing};
 use voice::{Scratch, TICK};
 
 /// One of our ports, by its place in the tables of its thread.
@@ -51,17 +52,26 @@ pub trait Out {
     /// Sends a packet from one of our ports.
     fn send(&mut self, from: PortId, to: SocketAddr, octets: &[u8]);
     /// Begins a recording of this name; gives what it is known by, and `None` when too much waits for the disk.
-    fn begin_recording(&mut self, name: &str) -> Option<u64>;
+    fn begin_recording(&mut self, name: &str, form: Form) -> Option<u64>;
     /// Goes on with it.
     fn record(&mut self, key: u64, recorded: Recorded<'_>);
     /// Tells whoever follows.
     fn tell(&mut self, call: &str, event: MediaEvent);
 }
 
+/// What a recording holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// Samples a second of a channel, each of 16 bits.
+    pub rate: u32,
+    /// One for what the leg says, and another one for what it hears where that is kept too.
+    pub channels: u8,
+}
+
 /// What becomes of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded<'a> {
-    /// It goes on: 8000 a second.
+    /// It goes on; channels side by side.
     Samples(&'a [i16]),
     /// It is over. Once the file can be played, [`MediaEvent::Recorded`] is told.
     End {
@@ -71,7 +81,7 @@ pub enum Recorded<'a> {
         leg: Leg,
         /// What it was begun under.
         id: u32,
-        /// Samples at its end that are not kept.
+        /// Samples of each channel at its end that are not kept.
         cut: usize,
         /// Why it ended.
         why: Ended,

@@ -10,7 +10,8 @@ use rtp::packet::{Arrival, HEADER_BYTES, Header, HeaderMut, Packet};
 use super::latch::Mark;
 use super::leg::{Said, Stream};
 use super::session::Session;
-use super::voice::HEARD;
+use super::transcoder::Transcoder;
+use super::voice::{HEARD, Scratch};
 use super::{Tools, Use};
 
 impl Session {
@@ -54,14 +55,13 @@ impl Session {
         leg.is_silent = false;
         let heard = stream.dialled(now, header, octets);
         if let Some(voice) = &mut leg.voice {
-            voice.take(now, octets);
+            voice.take(now, &said, octets);
         }
         let heard = heard.map(|digit| (digit, DigitForm::Event)).or_else(|| {
             // A leg that has no events dials by tones, which are listened for while digits are collected.
-            let codec =
-                said.codec.filter(|(_, number)| said.events.is_none() && *number == header.payload_type)?;
+            let codec = said.sound(header.payload_type).filter(|_| said.events.is_none())?;
             let voice = leg.voice.as_mut()?;
-            let digit = voice.hear(codec.0, Packet::read(octets).ok()?.payload, tools.scratch)?;
+            let digit = voice.hear(codec, Packet::read(octets).ok()?.payload, tools.scratch)?;
             Some((digit, HEARD))
         });
         if let Some((digit, how)) = heard {
@@ -78,6 +78,10 @@ impl Session {
         let peer = peer.filter(|_| said.direction.sends());
         let peer = peer.and_then(|peer| self.legs.get_mut(usize::from(peer))?.as_mut());
         let peer = peer.filter(|peer| !peer.voice.as_ref().is_some_and(|voice| voice.is_playing()));
+        let mut peer = peer;
+        if let Some(voice) = peer.as_mut().and_then(|peer| peer.voice.as_mut()) {
+            voice.take_other(now, &said, octets);
+        }
         match peer.and_then(|peer| peer.streams.get_mut(usize::from(used.stream))) {
             Some(stream) if stream.target().is_some() => stream.pass_on(now, &said, header, octets, tools),
             _ => tools.counters.unrouted += 1,
@@ -164,19 +168,18 @@ impl Stream {
             if from.events == Some(header.payload_type) {
                 let Some(events) = self.said.events else { return };
                 out.payload_type = events;
-            } else if let (Some(theirs), Some(ours)) = (from.codec, self.said.codec)
-                && theirs.1 == header.payload_type
-            {
+            } else if let (Some(theirs), Some(ours)) = (from.sound(header.payload_type), self.said.codec) {
                 out.payload_type = ours.1;
-                is_other_codec = theirs.0 != ours.0;
+                is_other_codec = theirs != ours.0;
                 if is_other_codec {
                     let Ok(packet) = Packet::read(octets) else { return };
-                    tools.scratch.samples.clear();
-                    theirs.0.decoder().decode(packet.payload, &mut tools.scratch.samples);
-                    tools.scratch.octets.clear();
-                    tools.scratch.octets.extend_from_slice(&out.octets());
-                    ours.0.encoder().encode(&tools.scratch.samples, &mut tools.scratch.octets);
-                    length = tools.scratch.octets.len().max(HEADER_BYTES);
+                    let Scratch { samples, resampled, octets } = tools.scratch;
+                    octets.clear();
+                    octets.extend_from_slice(&out.octets());
+                    let known = self.transcoder.take().filter(|known| known.is_between(theirs, ours.0));
+                    let known = known.unwrap_or_else(|| Box::new(Transcoder::new(theirs, ours.0)));
+                    self.transcoder.insert(known).transcode(packet.payload, [samples, resampled], octets);
+                    length = octets.len().max(HEADER_BYTES);
                 }
             }
             if !is_other_codec && let Some(mut patched) = HeaderMut::of(octets) {

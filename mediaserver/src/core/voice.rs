@@ -1,6 +1,7 @@
 //! What is played to a leg and collected from it, 20 ms at a time.
 
 mod collector;
+mod ear;
 mod player;
 mod recorder;
 
@@ -8,15 +9,16 @@ use std::time::{Duration, Instant};
 
 use proto::ServiceError;
 use proto::media::{Collect, DigitForm, Ended, Leg, MediaEvent, Record, Stop};
-use rtp::codec::Codec;
+use rtp::codec::{Codec, Decoder};
 use rtp::dtmf::{Detector, Press};
 use rtp::packet::Packet;
 
 use collector::Collector;
 use player::Player;
-pub use player::{Piece, Playing};
+pub use player::{Clip, Piece, Playing};
 use recorder::Recorder;
 
+use super::leg::Said;
 use super::session::Session;
 use super::{Out, Place, overloaded};
 
@@ -27,13 +29,14 @@ pub(super) struct Voice {
     collector: Option<Collector>,
     recorder: Option<Recorder>,
     /// Keys that are heard as tones, while digits are collected of a leg that has no events.
-    detector: Option<Box<Detector>>,
+    detector: Option<(Codec, Box<Detector>, Decoder)>,
 }
 
 /// Sound on its way, kept from one packet to the next.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub samples: Vec<i16>,
+    pub resampled: Vec<i16>,
     pub octets: Vec<u8>,
 }
 
@@ -60,11 +63,20 @@ impl Voice {
     }
 
     /// Takes a packet of the leg, where it is recorded.
-    pub fn take(&mut self, now: Instant, octets: &[u8]) {
+    pub fn take(&mut self, now: Instant, said: &Said, octets: &[u8]) {
         if let Some(recorder) = &mut self.recorder
             && let Ok(packet) = Packet::read(octets)
         {
-            recorder.take(now, &packet);
+            recorder.take(now, said.sound(packet.header.payload_type), &packet);
+        }
+    }
+
+    /// Takes a packet that goes to the leg, from one that has said this of itself.
+    pub fn take_other(&mut self, now: Instant, said: &Said, octets: &[u8]) {
+        if let Some(recorder) = &mut self.recorder
+            && let Ok(packet) = Packet::read(octets)
+        {
+            recorder.take_other(now, said.sound(packet.header.payload_type), &packet);
         }
     }
 
@@ -85,9 +97,12 @@ impl Voice {
     /// Listens for keys in the audio, where that is needed; gives the one that went down.
     pub fn hear(&mut self, codec: Codec, payload: &[u8], scratch: &mut Scratch) -> Option<char> {
         self.collector.as_ref()?;
-        let detector = self.detector.get_or_insert_with(|| Box::new(Detector::new(codec.sample_rate())));
+        let known = self.detector.take().filter(|(of, ..)| *of == codec);
+        let known =
+            known.unwrap_or_else(|| (codec, Box::new(Detector::new(codec.sample_rate())), codec.decoder()));
+        let (_, detector, decoder) = self.detector.insert(known);
         scratch.samples.clear();
-        codec.decoder().decode(payload, &mut scratch.samples);
+        decoder.decode(payload, &mut scratch.samples);
         let mut pressed = None;
         detector.detect(&scratch.samples, &mut |press| {
             if let Press::Down(digit) = press {
@@ -119,9 +134,7 @@ impl Session {
         let index = self.find_known(name)?;
         let leg = self.leg(index).ok_or(ServiceError::Gone)?;
         if leg.codec().is_none() {
-            return Err(ServiceError::Refused(
-                "this leg knows neither PCMA nor PCMU, or is not described".to_owned(),
-            ));
+            return Err(nothing_known());
         }
         leg.own_numbers();
         let voice = leg.voice.get_or_insert_default();
@@ -139,21 +152,17 @@ impl Session {
 
     /// Begins to record; see [`proto::Media::record`].
     pub fn record(&mut self, place: &mut Place<'_>, ask: &Record<'_>) -> Result<u16, ServiceError> {
-        if ask.both_sides {
-            return Err(ServiceError::Refused("both sides of a call cannot be recorded yet".to_owned()));
-        }
         let index = self.find_known(ask.leg)?;
         let call = self.call().to_owned();
         let leg = self.leg(index).ok_or(ServiceError::Gone)?;
-        let nothing =
-            || ServiceError::Refused("this leg knows neither PCMA nor PCMU, or is not described".to_owned());
-        let codec = leg.codec().ok_or_else(nothing)?;
-        let key = place.out.begin_recording(ask.to).ok_or_else(overloaded)?;
+        let (codec, _) = leg.codec().ok_or_else(nothing_known)?;
+        let form = Recorder::form(ask, codec);
+        let key = place.out.begin_recording(ask.to, form).ok_or_else(overloaded)?;
         leg.own_numbers();
         let name = leg.name;
         let voice = leg.voice.get_or_insert_default();
         voice.end_recording(0, &call, name, place.out);
-        voice.recorder = Some(Recorder::new(ask, key, codec));
+        voice.recorder = Some(Recorder::new(ask, key, form));
         Ok(index)
     }
 
@@ -200,17 +209,24 @@ impl Session {
         let (name, codec) = (leg.name, leg.codec());
         let Some(voice) = &mut leg.voice else { return false };
         let mut told = [None, None];
+        let rate = codec.map_or(8000, |(codec, _)| codec.sample_rate());
+        let mut room = [0; FRAME_MAX];
+        let frame = &mut room[..(rate as usize / 50).min(FRAME_MAX)];
+        let is_waiting = voice.recorder.as_ref().is_some_and(Recorder::is_waiting);
+        let mut is_sound = false;
         if let Some(player) = &mut voice.player {
-            let mut frame = [0; FRAME];
-            let goes_on = player.fill(&mut frame);
-            let stream = leg.streams.iter_mut().find(|stream| stream.said.codec.is_some());
-            if let (Some((codec, payload_type)), Some(stream)) = (codec, stream) {
-                stream.send_own(now, (codec, payload_type), &frame, scratch, out);
-            }
-            if !goes_on {
+            is_sound = true;
+            if !player.fill(rate, frame) {
                 told[0] = Some(MediaEvent::Played { leg: name, id: player.id(), why: Ended::Complete });
                 voice.player = None;
             }
+        } else if let Some(recorder) = &mut voice.recorder {
+            // The tone comes behind what is played.
+            is_sound = recorder.beep(rate, frame);
+        }
+        let stream = leg.streams.iter_mut().find(|stream| stream.said.codec.is_some());
+        if let (true, Some(codec), Some(stream)) = (is_sound, codec, stream) {
+            stream.send_own(now, codec, frame, scratch, out);
         }
         if voice.player.is_none()
             && let Some(collector) = &mut voice.collector
@@ -220,18 +236,11 @@ impl Session {
                 told[1] = voice.collected(name, Ended::Timeout);
             }
         }
-        if let Some(recorder) = &mut voice.recorder {
-            let mut frame = [0; FRAME];
-            let is_beeping = recorder.beep(&mut frame);
-            let stream = leg.streams.iter_mut().find(|stream| stream.said.codec.is_some());
-            if let (true, Some(codec), Some(stream)) = (is_beeping, codec, stream) {
-                stream.send_own(now, codec, &frame, scratch, out);
-            }
-            if let Some(why) = recorder.listen(now, is_beeping, out)
-                && let Some(recorder) = voice.recorder.take()
-            {
-                recorder.end(call, name, why, out);
-            }
+        if let Some(recorder) = &mut voice.recorder
+            && let Some(why) = recorder.listen(now, is_waiting, is_sound.then_some((rate, &*frame)), out)
+            && let Some(recorder) = voice.recorder.take()
+        {
+            recorder.end(call, name, why, out);
         }
         let goes_on = !voice.is_idle();
         for event in told.into_iter().flatten() {
@@ -252,19 +261,26 @@ impl super::leg::Stream {
         out: &mut dyn Out,
     ) {
         let (Some(to), Some(rewriter)) = (self.target(), &mut self.rewriter) else { return };
-        let header = rewriter.own(now, payload_type, samples.len() as u32);
+        let duration = samples.len() as u32 * codec.clock_rate() / codec.sample_rate();
+        let header = rewriter.own(now, payload_type, duration);
         scratch.octets.clear();
         scratch.octets.extend_from_slice(&header.octets());
-        codec.encoder().encode(samples, &mut scratch.octets);
+        let known = self.encoder.take().filter(|(of, _)| *of == codec);
+        let known = known.unwrap_or_else(|| (codec, codec.encoder()));
+        self.encoder.insert(known).1.encode(samples, &mut scratch.octets);
         out.send(self.ports.rtp, to, &scratch.octets);
         self.sent += 1;
         self.sent_octets += scratch.octets.len() as u64;
     }
 }
 
+fn nothing_known() -> ServiceError {
+    ServiceError::Refused("this leg knows none of G722, PCMA and PCMU, or is not described".to_owned())
+}
+
 /// How a digit that was heard is told.
 pub(super) const HEARD: DigitForm = DigitForm::Tone;
 /// How long a packet of ours lasts.
 pub(super) const TICK: Duration = Duration::from_millis(20);
-/// Samples of it; all codecs here have 8000 a second.
-const FRAME: usize = 160;
+/// Samples of it at the most: 16,000 a second.
+const FRAME_MAX: usize = 320;

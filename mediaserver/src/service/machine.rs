@@ -11,7 +11,7 @@ use super::ports::Pool;
 use super::spool::Step;
 use super::{Follower, Shared, Tally};
 use crate::config::Config;
-use crate::core::{Family, Out, Pair, PortId, Recorded};
+use crate::core::{Family, Form, Out, Pair, PortId, Recorded};
 
 /// Sockets of one thread; the pair n has the port ids 2n and 2n + 1.
 pub(super) struct Machine {
@@ -118,11 +118,11 @@ impl Out for Machine {
         }
     }
 
-    fn begin_recording(&mut self, name: &str) -> Option<u64> {
+    fn begin_recording(&mut self, name: &str, form: Form) -> Option<u64> {
         // Unique among all threads: the upper bits are this one's.
         self.recordings += 1;
         let key = self.recordings;
-        self.spool.try_send(Step::Begin { key, name: name.to_owned() }).ok()?;
+        self.spool.try_send(Step::Begin { key, name: name.to_owned(), form }).ok()?;
         Some(key)
     }
 

@@ -1,23 +1,32 @@
-//! Recordings on their way to disk. A thread of its own writes what comes each second and syncs it, so that a crash
-//! loses no more than that; what was left behind by one is finished at the next start.
+//! Recordings on their way to disk, by a thread of their own.
+//!
+//! What others may lean on: a recording `bob/17` is `bob/17.part` while it goes on and `bob/17.wav` once it has ended,
+//! never half of one under that name. Each second of sound is handed over when it is whole, written at once (a killed
+//! process loses the second that had not been handed over) and synced within about a second after that (so does a machine
+//! that loses its power, of one more). [`MediaEvent::Recorded`] comes when the file has its name and is synced. A start
+//! turns each `.part` that it finds into a `.wav` with all that was written, before anything else is done; nobody is told
+//! of those, since their calls are gone: whoever gave the name finds the file. One without any sound is removed.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
+use node::clock;
 use proto::media::{Ended, Leg, MediaEvent, MediaSink as _};
+use rtp::wav::{self, Encoding};
 
 use super::Follower;
+use crate::core::Form;
 
 /// What is done next.
 #[derive(Debug)]
 pub(super) enum Step {
     /// A recording of this name begins.
-    Begin { key: u64, name: String },
+    Begin { key: u64, name: String, form: Form },
     /// So it goes on.
     Samples { key: u64, samples: Vec<i16> },
     /// It is over.
@@ -51,31 +60,58 @@ struct Spool {
 /// A recording under way; without a file, one that failed.
 struct Open {
     name: String,
+    form: Form,
     file: Option<File>,
+    /// Of each channel.
     samples: usize,
+    /// Written to since it was last synced.
+    is_new: bool,
 }
 
 impl Spool {
     fn run(mut self, steps: &Receiver<Step>) {
-        for step in steps {
-            match step {
-                Step::Begin { key, name } => {
-                    let file = begin(&part(&self.folder, &name));
-                    let file = file.map_err(|why| say(&name, &why)).ok();
-                    self.open.insert(key, Open { name, file, samples: 0 });
-                }
-                Step::Samples { key, samples } => {
-                    if let Some(open) = self.open.get_mut(&key) {
-                        open.write(&samples);
-                    }
-                }
-                Step::End { key, call, leg, id, cut, why } => {
-                    if let Some(open) = self.open.remove(&key) {
-                        let event = self.end(open, leg, id, cut, why);
-                        self.follower.post(&call, event);
-                    }
+        let mut sync_at = clock::now() + SYNC;
+        loop {
+            match steps.recv_timeout(sync_at.saturating_duration_since(clock::now())) {
+                Ok(step) => self.take(step),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if clock::now() >= sync_at {
+                self.sync();
+                // A slow disk syncs less often, and what waits is written between.
+                sync_at = next(sync_at, clock::now());
+            }
+        }
+        // The process ends: what goes on is whole up to here.
+        self.sync();
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Begin { key, name, form } => {
+                let file = begin(&part(&self.folder, &name), form);
+                let file = file.map_err(|why| say(&name, &why)).ok();
+                self.open.insert(key, Open { name, form, file, samples: 0, is_new: false });
+            }
+            Step::Samples { key, samples } => {
+                if let Some(open) = self.open.get_mut(&key) {
+                    open.write(&samples);
                 }
             }
+            Step::End { key, call, leg, id, cut, why } => {
+                if let Some(open) = self.open.remove(&key) {
+                    let event = self.end(open, leg, id, cut, why);
+                    self.follower.post(&call, event);
+                }
+            }
+        }
+    }
+
+    fn sync(&mut self) {
+        for open in self.open.values_mut().filter(|open| open.is_new) {
+            open.is_new = false;
+            open.act(|file| file.sync_data());
         }
     }
 
@@ -88,7 +124,7 @@ impl Spool {
             leg,
             id,
             file: format!("{}.wav", open.name),
-            length: Duration::from_millis(samples as u64 / 8),
+            length: Duration::from_millis(samples as u64 * 1000 / u64::from(open.form.rate.max(1))),
             why: if failed { Ended::Failed } else { why },
         }
     }
@@ -96,15 +132,20 @@ impl Spool {
 
 impl Open {
     fn write(&mut self, samples: &[i16]) {
-        let Some(file) = &mut self.file else { return };
         let octets: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        match file.write_all(&octets).and_then(|()| file.sync_data()) {
-            Ok(()) => self.samples += samples.len(),
-            Err(why) => {
-                say(&self.name, &why);
-                self.file = None;
-            }
+        if self.act(|file| file.write_all(&octets)) {
+            self.samples += samples.len() / usize::from(self.form.channels.max(1));
+            self.is_new = true;
         }
+    }
+
+    /// False when that went wrong, now or before: the recording is lost.
+    fn act(&mut self, act: impl FnOnce(&mut File) -> io::Result<()>) -> bool {
+        let Some(file) = &mut self.file else { return false };
+        let Err(why) = act(file) else { return true };
+        say(&self.name, &why);
+        self.file = None;
+        false
     }
 }
 
@@ -112,61 +153,76 @@ fn say(name: &str, why: &io::Error) {
     tracing::error!(name, %why, "a recording is lost");
 }
 
+fn next(due: Instant, now: Instant) -> Instant {
+    if due + SYNC > now { due + SYNC } else { now + SYNC }
+}
+
 fn part(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.{PART}"))
 }
 
-fn begin(path: &Path) -> io::Result<File> {
+/// A file that nobody else writes.
+fn begin(path: &Path, form: Form) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut file = File::create(path)?;
-    file.write_all(&header(0))?;
+    let mut file = File::create_new(path)?;
+    let form = wav::Form { encoding: Encoding::Pcm16, sample_rate: form.rate, channels: form.channels };
+    file.write_all(&wav::header(&form, None))?;
     file.sync_all()?;
+    sync_folder(path)?;
     Ok(file)
 }
 
-/// Writes how long it is and gives it its name, with as many samples as are meant or as there are.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Writes how long it is and gives it its name, with as many samples of each channel as are meant or as there are.
 fn finish(path: &Path, samples: Option<usize>) -> io::Result<()> {
     let mut file = File::options().read(true).write(true).open(path)?;
-    let there = (file.metadata()?.len() as usize).saturating_sub(HEADER) / 2;
-    let samples = samples.unwrap_or(there).min(there);
-    file.set_len((HEADER + 2 * samples) as u64)?;
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(&header(samples))?;
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header)?;
+    let frame = 2 * usize::from(header[CHANNELS_AT].max(1));
+    let there = (file.metadata()?.len() as usize).saturating_sub(HEADER) / frame;
+    let octets = samples.unwrap_or(there).min(there) * frame;
+    file.set_len((HEADER + octets) as u64)?;
+    for (at, length) in wav::patch(u32::try_from(octets).unwrap_or(u32::MAX)) {
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(&length)?;
+    }
     file.sync_all()?;
     fs::rename(path, path.with_extension("wav"))?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    sync_folder(path)
 }
 
 /// Finishes what is left in this folder and below; gives how many there were.
 fn finish_all(folder: &Path, depth: u8) -> usize {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let entries = entries.flatten().map(|entry| entry.path());
-    let finished = entries.map(|path| {
+    let mut finished = 0;
+    for path in entries.flatten().map(|entry| entry.path()) {
         if path.is_dir() && depth < DEPTH_MAX {
-            return finish_all(&path, depth + 1);
+            finished += finish_all(&path, depth + 1);
+        } else if path.extension().is_some_and(|ending| ending == PART) {
+            let is_empty = fs::metadata(&path).is_ok_and(|of| of.len() <= HEADER as u64);
+            let done = if is_empty { fs::remove_file(&path) } else { finish(&path, None) };
+            match done {
+                Ok(()) => finished += usize::from(!is_empty),
+                Err(why) => say(&path.display().to_string(), &why),
+            }
         }
-        let is_part = path.extension().is_some_and(|ending| ending == PART);
-        usize::from(
-            is_part && finish(&path, None).map_err(|why| say(&path.display().to_string(), &why)).is_ok(),
-        )
-    });
-    finished.sum()
+    }
+    finished
 }
 
-/// A WAV of one channel, 8000 Hz, 16 bits.
-fn header(samples: usize) -> [u8; HEADER] {
-    let octets = u32::try_from(samples * 2).unwrap_or(u32::MAX - 36);
-    let mut header = *b"RIFF....WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data....";
-    header[4..8].copy_from_slice(&(octets + 36).to_le_bytes());
-    header[40..44].copy_from_slice(&octets.to_le_bytes());
-    header
-}
-
-const HEADER: usize = 44;
+/// Octets before the sound.
+const HEADER: usize = 46;
+/// Where the number of channels stands.
+const CHANNELS_AT: usize = 22;
 /// How a recording under way ends.
 const PART: &str = "part";
+/// How often is synced.
+const SYNC: Duration = Duration::from_secs(1);
 /// Seconds of recordings that may wait for the disk.
 const STEPS_MAX: usize = 8192;
 /// Folders in folders that are looked into.
@@ -177,6 +233,8 @@ mod tests {
     use super::*;
     use crate::sound::Shelf;
 
+    const MONO: Form = Form { rate: 8000, channels: 1 };
+
     fn folder(of: &str) -> PathBuf {
         std::env::temp_dir().join(format!("carillon-spool-{of}-{}", std::process::id()))
     }
@@ -184,14 +242,27 @@ mod tests {
     #[test]
     fn what_a_crash_left_behind_can_be_played_after_the_next_start() {
         let folder = folder("crash");
-        let path = part(&folder, "bob/1");
-        let mut open = Open { name: "bob/1".into(), file: begin(&path).ok(), samples: 0 };
-        open.write(&[1, 2, 3]);
-        drop(open);
-        assert!(Shelf::new(&folder).sound("bob/1").is_err());
-        let steps = start(&folder, Arc::default()).expect("it starts");
-        assert_eq!(Shelf::new(&folder).sound("bob/1").expect("it is there")[..], [1, 2, 3]);
-        drop(steps);
+        let interrupted = |name: &str, form: Form, samples: &[i16]| {
+            let path = part(&folder, name);
+            let file = begin(&path, form).expect("a new file");
+            let mut open = Open { name: name.into(), form, file: Some(file), samples: 0, is_new: false };
+            open.write(samples);
+            path
+        };
+        interrupted("bob/1", MONO, &[1, 2, 3]);
+        // Cut off in the middle of a sample of the second channel.
+        let both = interrupted("bob/2", Form { rate: 16_000, channels: 2 }, &[1, 3, 5, 7, 9]);
+        let nothing = interrupted("bob/3", MONO, &[]);
+        let mut shelf = Shelf::new([folder.clone()]);
+        assert!(shelf.sound("bob/1").is_err());
+        drop(start(&folder, Arc::default()).expect("it starts"));
+        let mut heard = |name: &str| {
+            let clip = shelf.sound(name).expect("it can be played");
+            (clip.rate, clip.samples.to_vec())
+        };
+        assert_eq!(heard("bob/1"), (8000, vec![1, 2, 3]));
+        assert_eq!(heard("bob/2"), (16_000, vec![2, 6]), "both sides are heard at once");
+        assert!(!both.exists() && !nothing.exists() && shelf.sound("bob/3").is_err());
         fs::remove_dir_all(&folder).expect("a folder of ours");
     }
 
@@ -211,7 +282,7 @@ mod tests {
         let steps = start(&folder, follower).expect("it starts");
         let end =
             Step::End { key: 1, call: "c".into(), leg: Leg::new(2), id: 3, cut: 8000, why: Ended::Silence };
-        let begin = Step::Begin { key: 1, name: "bob/2".into() };
+        let begin = Step::Begin { key: 1, name: "bob/2".into(), form: MONO };
         for step in [begin, Step::Samples { key: 1, samples: vec![5; 16_000] }, end] {
             steps.send(step).expect("the thread is there");
         }
@@ -221,7 +292,8 @@ mod tests {
             event,
             MediaEvent::Recorded { leg, id: 3, file: file.clone(), length, why: Ended::Silence }
         );
-        assert_eq!(Shelf::new(&folder).sound(&file).expect("it is there")[..], [5; 8000]);
+        let clip = Shelf::new([folder.clone()]).sound(&file).expect("it is there");
+        assert_eq!(clip.samples[..], [5; 8000]);
         fs::remove_dir_all(&folder).expect("a folder of ours");
     }
 
@@ -239,7 +311,8 @@ mod tests {
         let folder = folder("full");
         fs::write(&folder, b"no folder").expect("a file in the way");
         let spool = Spool { folder: folder.clone(), open: HashMap::new(), follower: Arc::default() };
-        let open = Open { name: "1".into(), file: begin(&part(&folder, "1")).ok(), samples: 0 };
+        let file = begin(&part(&folder, "1"), MONO).ok();
+        let open = Open { name: "1".into(), form: MONO, file, samples: 0, is_new: false };
         let event = spool.end(open, Leg::new(1), 5, 0, Ended::Complete);
         assert!(matches!(event, MediaEvent::Recorded { id: 5, why: Ended::Failed, .. }), "{event:?}");
         fs::remove_file(&folder).expect("a file of ours");

@@ -1,5 +1,7 @@
 //! The service with real ports on the loopback interface.
 
+mod dialogue;
+
 use std::net::UdpSocket;
 
 use proto::Ticket;

@@ -165,7 +165,8 @@ async fn what_is_to_be_done_arrives_as_it_was_said() {
     let mut inbox = Inbox::new();
     let second = Duration::from_secs(1);
     let tone = Tone { hz: [350, 440], on: second, off: Duration::ZERO, times: 0 };
-    let sounds = [Sound::File("fr/bonjour"), Sound::Tone(tone), Sound::Silence(second)];
+    let clip = Sound::Clip { language: "fr", name: "enter-pin" };
+    let sounds = [Sound::File("fr/bonjour"), clip, Sound::Tone(tone), Sound::Silence(second)];
     let play = |repeat| Play { call: "c", leg: LEG, id: 1, sounds: &sounds, repeat, stop_on_digit: true };
     let record = |silence| Record {
         call: "c",

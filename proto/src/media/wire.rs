@@ -220,6 +220,9 @@ pub(super) fn sounds(wire: &v1::Play) -> Result<Vec<Sound<'_>>, ServiceError> {
                 times: tone.times,
             })),
             v1::Sound { sound: Some(v1::sound::Sound::SilenceMs(ms)) } => Ok(Sound::Silence(from_ms(ms))),
+            v1::Sound { sound: Some(v1::sound::Sound::Clip(ref clip)) } => {
+                Ok(Sound::Clip { language: &clip.language, name: &clip.name })
+            }
             v1::Sound { sound: None } => {
                 Err(ServiceError::Protocol("a sound that we do not know".to_owned()))
             }
@@ -232,6 +235,9 @@ impl From<&Sound<'_>> for v1::Sound {
     fn from(sound: &Sound<'_>) -> Self {
         let sound = match *sound {
             Sound::File(file) => v1::sound::Sound::File(file.to_owned()),
+            Sound::Clip { language, name } => {
+                v1::sound::Sound::Clip(v1::Clip { language: language.to_owned(), name: name.to_owned() })
+            }
             Sound::Tone(tone) => v1::sound::Sound::Tone(v1::Tone {
                 hz: tone.hz[0].into(),
                 second_hz: tone.hz[1].into(),

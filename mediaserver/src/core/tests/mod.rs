@@ -2,7 +2,9 @@
 
 mod ladders;
 mod limits;
+mod recorder;
 mod voice;
+mod wide;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 use proto::ServiceError;
 use proto::media::{Answer, Leg, MediaEvent, Offer, Profile, Release, Released};
 
-use super::{Family, Out, Pair, PortId, Recorded, Sessions, Terms};
+use super::{Family, Form, Out, Pair, PortId, Recorded, Sessions, Terms};
 
 /// The machine's side.
 struct Machine {
@@ -19,6 +21,8 @@ struct Machine {
     sent: Vec<(u16, SocketAddr, Vec<u8>)>,
     told: Vec<(String, MediaEvent)>,
     recorded: Vec<String>,
+    /// All samples of recordings, channels side by side.
+    kept: Vec<i16>,
 }
 
 /// RTP ports are even, from 30000; that of pair n has the id 2n.
@@ -42,15 +46,18 @@ impl Out for Machine {
         self.sent.push((30_000 + from.0 as u16, to, octets.to_vec()));
     }
 
-    fn begin_recording(&mut self, name: &str) -> Option<u64> {
-        self.recorded.push(format!("begin {name}"));
+    fn begin_recording(&mut self, name: &str, form: Form) -> Option<u64> {
+        self.recorded.push(format!("begin {name} {} {}", form.rate, form.channels));
         Some(7)
     }
 
     fn record(&mut self, key: u64, recorded: Recorded<'_>) {
         assert_eq!(key, 7);
         self.recorded.push(match recorded {
-            Recorded::Samples(samples) => format!("{} samples", samples.len()),
+            Recorded::Samples(samples) => {
+                self.kept.extend(samples);
+                format!("{} samples", samples.len())
+            }
             Recorded::End { leg, id, cut, why, .. } => format!("end {} {id} cut {cut} {why:?}", leg.number),
         });
     }
@@ -77,8 +84,13 @@ impl World {
     }
 
     fn with(terms: Terms, pairs: u32) -> World {
-        let machine =
-            Machine { free: (0..pairs).collect(), sent: Vec::new(), told: Vec::new(), recorded: Vec::new() };
+        let machine = Machine {
+            free: (0..pairs).collect(),
+            sent: Vec::new(),
+            told: Vec::new(),
+            recorded: Vec::new(),
+            kept: Vec::new(),
+        };
         World { now: Instant::now(), sessions: Sessions::new(terms, 1), machine }
     }
 

@@ -1,22 +1,29 @@
 //! What we play, hear and answer ourselves.
 
-use proto::media::{Attend, Collect, DigitForm, Ended, Record, Repeat, Stop, Theirs};
+use proto::media::{Attend, Collect, DigitForm, Ended, Repeat, Stop, Theirs};
 use rtp::codec::{Codec, g711};
 use rtp::dtmf::Digit;
 use rtp::packet::Packet;
 
-use super::super::{Piece, Playing};
+use super::super::{Clip, Piece, Playing};
 use super::*;
 
 impl World {
-    fn attend(&mut self, leg: Leg, theirs: Theirs<'_>) -> Result<String, ServiceError> {
+    pub(super) fn attend(&mut self, leg: Leg, theirs: Theirs<'_>) -> Result<String, ServiceError> {
         let ask = Attend { call: "c", leg, theirs, address: None };
         let described = self.sessions.attend(self.now, &ask, &mut self.machine)?;
         Ok(String::from_utf8(described.sdp).unwrap())
     }
 
-    fn play(&mut self, leg: Leg, id: u32, samples: Vec<i16>, repeat: Repeat) -> Result<(), ServiceError> {
-        let playing = Playing { id, pieces: vec![Piece::Clip(samples.into())], repeat, stop_on_digit: true };
+    pub(super) fn play(
+        &mut self,
+        leg: Leg,
+        id: u32,
+        samples: Vec<i16>,
+        repeat: Repeat,
+    ) -> Result<(), ServiceError> {
+        let pieces = vec![Piece::Clip(Clip { rate: 8000, samples: samples.into() })];
+        let playing = Playing { id, pieces, repeat, stop_on_digit: true };
         self.sessions.play(self.now, ("c", leg), playing, &mut self.machine)
     }
 
@@ -27,7 +34,7 @@ impl World {
     }
 
     /// Lets so much time pass, in ticks; what was told meanwhile.
-    fn run(&mut self, ms: u64) -> Vec<MediaEvent> {
+    pub(super) fn run(&mut self, ms: u64) -> Vec<MediaEvent> {
         self.machine.told.clear();
         let end = self.now + Duration::from_millis(ms);
         while let Some(due) = self.sessions.deadline().filter(|due| *due <= end) {
@@ -43,13 +50,13 @@ impl World {
     }
 
     /// A digit as an event, in the middle of a call.
-    fn dial(&mut self, digit: u8, at: u16) {
+    pub(super) fn dial(&mut self, digit: u8, at: u16) {
         self.packet("192.0.2.1:4000", 30_000, &rtp(101, at, &[digit, 10, 0, 160]));
     }
 }
 
 const ALAW_PHONE: &str = "v=0\r\no=phone 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
-                          m=audio 4000 RTP/AVP 9 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+                          m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
 #[test]
 fn a_leg_that_we_attend_is_answered_and_played_to_in_a_codec_that_it_knows() {
@@ -80,7 +87,7 @@ fn a_leg_that_we_attend_is_answered_and_played_to_in_a_codec_that_it_knows() {
 fn without_a_codec_that_both_know_an_offer_is_refused() {
     let mut world = World::new();
     let opus = ALAW_PHONE
-        .replace("9 8 101", "96")
+        .replace("8 101", "96")
         .replace("a=rtpmap:101 telephone-event/8000", "a=rtpmap:96 opus/48000/2");
     let refused = world.attend(A, Theirs::Offer(opus.as_bytes())).unwrap_err();
     assert!(refused.to_string().contains("no codec"), "{refused}");
@@ -91,7 +98,7 @@ fn without_a_codec_that_both_know_an_offer_is_refused() {
 fn we_offer_where_nothing_was_offered() {
     let mut world = World::new();
     let offer = world.attend(A, Theirs::Nothing).unwrap();
-    assert!(offer.contains("m=audio 30000 RTP/AVP 8 0 101\r\n"), "{offer}");
+    assert!(offer.contains("m=audio 30000 RTP/AVP 9 8 0 101\r\n"), "{offer}");
     assert!(world.play(A, 1, vec![0; 160], Repeat::Forever).is_err(), "it has not answered");
     assert_eq!(world.attend(A, Theirs::Answer(sdp(ALICE, 4000).as_bytes())).unwrap(), "");
     world.play(A, 1, vec![0; 160], Repeat::Forever).unwrap();
@@ -218,86 +225,4 @@ fn after_a_greeting_the_callee_is_joined_and_the_caller_hears_one_stream() {
     world.sessions.packet(world.now, PortId(0), from, &mut event, &mut world.machine);
     let (_, _, octets) = world.machine.sent.pop().unwrap();
     assert_eq!(Packet::read(&octets).unwrap().header.payload_type, 96);
-}
-
-impl World {
-    fn record(&mut self, silence: Option<Duration>, beep: bool) {
-        let max = Duration::from_secs(10);
-        let ask = Record {
-            call: "c",
-            leg: A,
-            id: 5,
-            to: "bob/1",
-            max,
-            silence,
-            stop_digits: "#",
-            both_sides: false,
-            beep,
-        };
-        self.sessions.record(self.now, &ask, &mut self.machine).unwrap();
-    }
-
-    /// Speaks for so many packets, or is silent.
-    fn speak(&mut self, packets: u16, from: u16, loud: bool) {
-        for at in from..from + packets {
-            let samples: Vec<i16> = (0..160).map(|n| if loud && n % 8 < 4 { 8000 } else { 0 }).collect();
-            let mut payload = Vec::new();
-            Codec::Pcmu.encoder().encode(&samples, &mut payload);
-            self.packet("192.0.2.1:4000", 30_000, &rtp(0, at, &payload));
-            self.run(20);
-        }
-    }
-
-    fn recorded(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.machine.recorded)
-    }
-}
-
-#[test]
-fn a_recording_ends_by_silence_which_is_not_kept() {
-    let mut world = World::new();
-    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
-    world.record(Some(Duration::from_secs(2)), false);
-    world.speak(75, 0, true);
-    world.speak(150, 75, false);
-    let recorded = world.recorded();
-    assert_eq!(recorded[..3], ["begin bob/1", "8000 samples", "8000 samples"]);
-    let end = recorded.last().unwrap();
-    assert!(end.starts_with("end 0 5 cut 16") && end.ends_with("Silence"), "{recorded:?}");
-    assert_eq!(world.sessions.deadline(), None);
-}
-
-#[test]
-fn a_recording_ends_by_a_digit_by_its_length_and_with_its_leg() {
-    let mut world = World::new();
-    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
-    world.record(None, false);
-    world.speak(10, 0, true);
-    world.dial(11, 50);
-    assert_eq!(world.recorded().last().unwrap(), "end 0 5 cut 0 Digit('#')");
-    world.record(None, false);
-    world.speak(510, 100, true);
-    assert_eq!(world.recorded().last().unwrap(), "end 0 5 cut 0 Timeout");
-    world.record(None, false);
-    world.speak(10, 700, true);
-    world.release(None);
-    let recorded = world.recorded();
-    assert_eq!(recorded.last().unwrap(), "end 0 5 cut 0 Stopped", "{recorded:?}");
-}
-
-#[test]
-fn the_beep_is_heard_before_and_not_recorded() {
-    let mut world = World::new();
-    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
-    world.record(None, true);
-    world.run(299);
-    assert_eq!(world.machine.sent.len(), 15);
-    let payload = Packet::read(&world.machine.sent[3].2).unwrap().payload.to_vec();
-    let sound: Vec<i16> = payload.iter().map(|octet| g711::of_ulaw(*octet)).collect();
-    assert!((-14.0..-12.0).contains(&rtp::tone::level(&sound)));
-    world.run(100);
-    assert_eq!(world.machine.sent.len(), 15);
-    let stop = Stop { call: "c", leg: A, id: 5 };
-    world.sessions.stop(world.now, &stop, &mut world.machine).unwrap();
-    assert_eq!(world.recorded()[1..], ["800 samples".to_owned(), "end 0 5 cut 0 Stopped".to_owned()]);
 }
