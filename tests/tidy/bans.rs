@@ -7,7 +7,7 @@ use super::{report, tree};
 /// The rooms that read the clock and wait: they carry time to the others.
 const KEEPERS_OF_TIME: [&str; 5] = ["node", "carillon", "bench", "tests", "tidy"];
 /// The rooms to which time and chance are arguments.
-const TIMELESS: [&str; 7] = ["sip", "rtp", "proto", "store", "proxy", "registrar", "voicemail"];
+const TIMELESS: [&str; 8] = ["sip", "rtp", "proto", "store", "proxy", "registrar", "voicemail", "callcenter"];
 /// The first lines of their `lib.rs`.
 const SWITCH: &str = "#![cfg_attr(not(test), warn(clippy::disallowed_methods))]";
 

@@ -1,0 +1,126 @@
+//! `[[menu]]` and `[[holidays]]`: plain data, read once. What it means is made of it by [`read`].
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use jiff::tz::TimeZone;
+use node::config::Duration;
+use prompt::Language;
+use serde::Deserialize;
+use toml::Spanned;
+
+pub use read::{Mistake, Read, read};
+
+/// `[[menu]]`: what callers hear at a number, and what their keys do.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MenuConfig {
+    /// What other menus and logs call it.
+    pub name: Spanned<String>,
+    /// The number at which it answers. Default: none, other menus lead to it.
+    pub extension: Option<Spanned<String>>,
+    /// The sound that greets: a file beside the configuration file, or in `[media] sounds`; WAV of any rate, or raw
+    /// µ-law and A-law of 8000 Hz. A file that is replaced is heard from the next call on. Default: the keys are spoken,
+    /// "for extension 6001, press 1".
+    pub greeting: Option<Spanned<String>>,
+    /// How long to wait for a key when all is said. Default 5 s. Shorter, and people are still thinking.
+    #[serde(default = "wait")]
+    pub wait: Duration,
+    /// How long to wait for a further digit where one key is also how an extension begins. Default 2 s. Shorter, and slow
+    /// fingers get the key; longer, and the key seems dead.
+    #[serde(default = "between")]
+    pub between: Duration,
+    /// How often it is said to one who presses nothing, or nothing that is a choice; then the operator takes the call,
+    /// or it ends. Default 3.
+    #[serde(default = "tries")]
+    pub tries: u32,
+    /// What the keys do: `{ 1 = "alice", 2 = "6002", 9 = "menu:night", 0 = "operator", "*" = "repeat" }`. A user, an
+    /// extension, a group, a number of the dial plan, `menu:NAME`, `voicemail:USER`, `language:fr`, `repeat`,
+    /// `operator` or `hang-up`.
+    #[serde(default)]
+    pub keys: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// Whether callers may dial the extension of a user or group. Default true.
+    #[serde(default = "yes")]
+    pub dial: bool,
+    /// Whom `operator` calls, and who takes those who press nothing: as in `keys`. Default: nobody.
+    pub operator: Option<Spanned<String>>,
+    /// What is spoken, `"fr"` or `"en"`. Default: the language of the call, or of the whole exchange.
+    pub language: Option<Spanned<String>>,
+    /// When it is open, `[{ days = "mon-fri", hours = "09:00-12:30, 14:00-18:00" }]`: one of them must hold. Default:
+    /// always. The time zone is that of `[dial]`.
+    #[serde(default)]
+    pub open: Vec<Spanned<OpenConfig>>,
+    /// Days on which it is closed: `"fr"`, `"fr-alsace-moselle"`, or the name of a `[[holidays]]`. Default: none.
+    #[serde(default)]
+    pub holidays: Vec<Spanned<String>>,
+    /// Where calls go while it is closed, as in `keys`. Default: they are told that it is closed.
+    pub closed: Option<Spanned<String>>,
+}
+
+/// A time at which a menu is open: all of its parts must hold.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OpenConfig {
+    /// `"mon-fri"`, `"sat, sun"`.
+    pub days: String,
+    /// `"09:00-12:30, 14:00-18:00"`; a span that ends before it begins goes over midnight.
+    pub hours: String,
+    /// `"2026-12-24..2027-01-02"`, or `"12-25"` for every year.
+    pub dates: String,
+}
+
+/// `[[holidays]]`: days of a company's own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HolidaysConfig {
+    /// How menus name them.
+    pub name: Spanned<String>,
+    /// `"2026-12-24..2027-01-02, 05-02"`.
+    pub dates: Spanned<String>,
+}
+
+/// What a key may lead to, beside menus.
+#[derive(Debug, Clone)]
+pub struct Known<'a> {
+    /// Names and extensions of the file's users.
+    pub users: &'a [(&'a str, Option<&'a str>)],
+    /// Names and extensions of the file's groups.
+    pub groups: &'a [(&'a str, Option<&'a str>)],
+    /// What takes messages, `voicemail/deposit`, where there is voicemail.
+    pub mailboxes: Option<&'a str>,
+    /// Spoken where nothing else is said.
+    pub language: Language,
+    /// Where hours are meant.
+    pub zone: TimeZone,
+}
+
+/// A number at which a menu answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MenuNumber {
+    /// What is dialled.
+    pub number: String,
+    /// The menu.
+    pub menu: String,
+    /// The octets of the file that say so.
+    pub at: Range<usize>,
+}
+
+const fn wait() -> Duration {
+    Duration::from_secs(5)
+}
+
+const fn between() -> Duration {
+    Duration::from_secs(2)
+}
+
+const fn tries() -> u32 {
+    3
+}
+
+const fn yes() -> bool {
+    true
+}
