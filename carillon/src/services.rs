@@ -42,8 +42,8 @@ pub struct Rpc {
     /// Where `carillon proxy` finds the media server, `"https://10.0.0.6:5071"`. Without it, calls whose media must come
     /// through this exchange are refused.
     pub mediaserver: Option<String>,
-    /// Applications that are processes of their own, and where they are: `{ mine = "https://10.0.0.7:5072" }`. A step of
-    /// the dial plan hands calls to one by its name. Default: none.
+    /// Applications that are processes of their own, and where they are: `{ mine = "https://10.0.0.7:5072" }`; in
+    /// clear (`http://`) on this machine alone. A step of the dial plan hands calls to one by its name. Default: none.
     pub applications: BTreeMap<String, String>,
     /// The folder of certificates. Default: `rpc` in the state folder. The registrar makes it at its first start; a
     /// proxy needs a copy of its ca.pem, client.pem and client.key.
@@ -85,7 +85,7 @@ impl Rooms {
             if role == Role::Whole { media::here(config, state)? } else { media::nobody() };
         let (applications, of_applications) = match role {
             Role::Whole if !config.rpc.applications.is_empty() => {
-                let trust = rpc::Trust::of_client(&folder(config, state))?;
+                let trust = rpc::Trust::of_asker(&folder(config, state))?;
                 applications::elsewhere(config, &trust, runtime)?
             }
             Role::Whole | Role::Proxy | Role::Registrar => applications::nobody(),

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,6 +44,12 @@ pub enum RpcError {
         /// What was written.
         uri: String,
     },
+    /// A service beyond this machine without TLS.
+    #[error("{uri} would send calls in clear; write https://, or 127.0.0.1 for a service of this machine")]
+    Clear {
+        /// What was written.
+        uri: String,
+    },
     /// TLS cannot be set up with these files.
     #[error("TLS between services: {0}")]
     Tls(#[from] tonic::transport::Error),
@@ -65,6 +71,15 @@ impl Trust {
             make(folder)?;
         }
         Self::read(folder, "server")
+    }
+
+    /// What a client shows whose authority is its own: made at the first start, for the services that it asks to be
+    /// given their part of.
+    pub fn of_asker(folder: &Path) -> Result<Self, RpcError> {
+        if !folder.join("ca.pem").exists() {
+            make(folder)?;
+        }
+        Self::of_client(folder)
     }
 
     /// What a client shows: files that the server's operator handed out.
@@ -102,22 +117,35 @@ pub fn listen(address: SocketAddr, trust: &Trust) -> Result<(Server, TcpIncoming
     Ok((server, incoming.with_nodelay(Some(true))))
 }
 
-/// A channel to another service. It connects when it is first used, and again whenever it must.
+/// A channel to another service. It connects when it is first used, and again whenever it must. Without TLS
+/// (`http://`) only services of this machine are reached.
 pub fn channel(uri: &str, trust: &Trust) -> Result<Channel, RpcError> {
-    let endpoint =
-        Endpoint::from_shared(uri.to_owned()).map_err(|_| RpcError::Uri { uri: uri.to_owned() })?;
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(&trust.authority))
-        .identity(trust.identity())
-        .domain_name(SERVER_NAME);
+    let wrong = || RpcError::Uri { uri: uri.to_owned() };
+    let mut endpoint = Endpoint::from_shared(uri.to_owned()).map_err(|_| wrong())?;
+    match endpoint.uri().scheme_str() {
+        Some("https") => {
+            let tls = ClientTlsConfig::new()
+                .ca_certificate(Certificate::from_pem(&trust.authority))
+                .identity(trust.identity())
+                .domain_name(SERVER_NAME);
+            endpoint = endpoint.tls_config(tls)?;
+        }
+        Some("http") if is_here(endpoint.uri().host().unwrap_or_default()) => {}
+        Some("http") => return Err(RpcError::Clear { uri: uri.to_owned() }),
+        _ => return Err(wrong()),
+    }
     let endpoint = endpoint
-        .tls_config(tls)?
         .tcp_nodelay(true)
         .connect_timeout(CONNECT)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
         .keep_alive_while_idle(true);
     Ok(endpoint.connect_lazy())
+}
+
+fn is_here(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn make(folder: &Path) -> Result<(), RpcError> {
@@ -169,6 +197,24 @@ mod tests {
         let client = Trust::of_client(&folder).expect("it was made beside");
         assert_ne!(client.certificate, first.certificate);
         assert_eq!(client.authority, first.authority);
+        assert_eq!(Trust::of_asker(&folder).expect("it is there").certificate, client.certificate);
+        fs::remove_dir_all(&folder).expect("our own folder");
+    }
+
+    #[tokio::test]
+    async fn in_clear_a_service_is_reached_on_this_machine_alone() {
+        let folder = std::env::temp_dir().join(format!("carillon-rpc-clear-{}", std::process::id()));
+        let trust = Trust::of_asker(&folder).expect("it is made");
+        for uri in
+            ["https://10.0.0.5:5070", "http://127.0.0.1:5072", "http://[::1]:5072", "http://localhost:1"]
+        {
+            assert!(channel(uri, &trust).is_ok(), "{uri}");
+        }
+        let said = channel("http://10.0.0.5:5072", &trust).expect_err("in clear").to_string();
+        assert!(said.contains("https://"), "{said}");
+        for uri in ["10.0.0.5:5072", "ftp://127.0.0.1:1", "registrar"] {
+            assert!(matches!(channel(uri, &trust), Err(RpcError::Uri { .. })), "{uri}");
+        }
         fs::remove_dir_all(&folder).expect("our own folder");
     }
 }

@@ -22,6 +22,7 @@ const ROOMS: [Room; 15] = [
     room("rtp", &[], &[]),
     room("proto", &[], &[]),
     room("prompt", &[], &[]),
+    room("sdk", &["proto"], &[]),
     room("node", &["sip", "proto"], &[]),
     room("store", &[], &[]),
     room("proxy", &["node", "proto", "sip"], &[]),
@@ -47,7 +48,7 @@ const ROOMS: [Room; 15] = [
 const FOREIGN: [(&str, &[&str], &str); 12] = [
     (
         "tokio",
-        &["node", "proto", "store", "registrar", "proxy", "carillon", "bench"],
+        &["node", "proto", "sdk", "store", "registrar", "proxy", "carillon", "bench"],
         "sip and rtp have no runtime",
     ),
     ("socket2", &["node", "bench"], "node alone opens sockets"),
