@@ -5,6 +5,7 @@ use std::sync::Arc;
 use node::telemetry::{Page, Registry};
 use proto::application::ApplicationCounters;
 use proto::{ClientCounters, NearCounters};
+use proxy::core::counters::Counters;
 use proxy::{Command, Posted, Snapshot};
 use tokio::sync::oneshot;
 
@@ -83,6 +84,7 @@ fn write(page: &mut Page, shard: &str, snapshot: &Snapshot) {
     ] {
         page.counter(name, help, &labels, value);
     }
+    write_runs(page, &labels, counters);
     let gauges = &snapshot.gauges;
     for (name, help, value) in [
         ("carillon_requests_under_way", "Requests being forwarded.", gauges.requests),
@@ -96,6 +98,20 @@ fn write(page: &mut Page, shard: &str, snapshot: &Snapshot) {
         ),
     ] {
         page.gauge(name, help, &labels, value as f64);
+    }
+}
+
+fn write_runs(page: &mut Page, labels: &[(&str, &str)], counters: &Counters) {
+    const RUNS: &str = "Calls handed to an application, by what became of it: begun, refused since no application of \
+                        that name took them, lost by it, or cut since it let the caller wait.";
+    for (outcome, value) in [
+        ("begun", counters.runs),
+        ("refused", counters.runs_refused),
+        ("lost", counters.runs_lost),
+        ("cut", counters.runs_cut),
+    ] {
+        let labels = [labels, &[("outcome", outcome)]].concat();
+        page.counter("carillon_runs_total", RUNS, &labels, value);
     }
 }
 

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use proxy::core::plan::Plan;
 use proxy::core::route::Routes;
 use proxy::core::token;
-use proxy::{Anchor, MediaEvents, Posted, Service, Services, Settings};
+use proxy::{Anchor, Commands, MediaEvents, Posted, Service, Services, Settings};
 use sip::auth::Replay;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -172,6 +172,11 @@ fn shards(
         let seed = [place.seed[0], place.seed[1], more[0], more[1]];
         Service::new(Arc::new(settings), services, place.inbox().clone(), seed)
     })?;
+    if let Some(inboxes) = &inboxes {
+        for application in rooms.applications.values() {
+            application.follow(Arc::new(Commands(Arc::clone(inboxes))));
+        }
+    }
     match (&rooms.media, inboxes) {
         (Some(media), Some(inboxes)) => media.follow(Arc::new(MediaEvents(inboxes))),
         _ if config.proxy.anchor != Anchor::Never => {

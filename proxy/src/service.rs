@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use node::dns::{Query, Resolver};
 use node::{Inbox, Input as NodeInput, clock};
-use proto::application::Application;
+use proto::application::{Application, Command as Wanted, Conductor, Event};
 use proto::media::{Described, Media, MediaEvent, MediaSink, Released};
 use proto::{
     Asked, Directory, Found, Identified, Located, Location, Registered, Reply, ServiceError, Sink, Ticket,
@@ -18,7 +18,7 @@ use crate::core::Edge;
 use crate::core::call::write;
 use crate::core::calls::CallState;
 use crate::core::counters::{Counters, Gauges};
-use crate::core::effect::{Answer, Effect, Input, Out, Tried};
+use crate::core::effect::{Answer, Effect, Input, Out, Said, Tried};
 use crate::core::settings::Settings;
 
 /// Finds hosts (RFC 3263). It never waits: what is not known yet comes to the reply.
@@ -63,6 +63,10 @@ pub enum Posted {
     Answer(Ticket, Answer),
     /// Something happened to the media of the call of that name.
     Media(Box<str>, MediaEvent),
+    /// Events of media may have been missed.
+    MediaLost,
+    /// The application that conducts the run of that name says something.
+    Run(Box<str>, Said),
     /// Somebody wants something of the shard.
     Command(Command),
 }
@@ -119,6 +123,7 @@ impl Service {
             located: Arc::<Post>::clone(&post),
             described: Arc::<Post>::clone(&post),
             released: Arc::<Post>::clone(&post),
+            done: Arc::<Post>::clone(&post),
             resolved: post,
         };
         Self { edge, latest: now, desk: Desk { services, sinks, timeout, answered: VecDeque::new() } }
@@ -136,6 +141,12 @@ impl Service {
                 self.edge.handle(now, Input::Media(&call, event), &mut outputs);
                 return outputs.go_on(&mut self.edge, now);
             }
+            NodeInput::Posted(Posted::Run(run, said)) => {
+                let mut outputs = Outputs { wire: out, desk: &mut self.desk };
+                self.edge.handle(now, Input::Run(&run, said), &mut outputs);
+                return outputs.go_on(&mut self.edge, now);
+            }
+            NodeInput::Posted(Posted::MediaLost) => Input::MediaLost,
             NodeInput::Posted(Posted::Command(command)) => return self.obey(now, command),
             NodeInput::Failed { transaction, why } => Input::Failed { transaction, why },
             NodeInput::ConnectionClosed(connection) => Input::ConnectionClosed(connection),
@@ -198,6 +209,7 @@ struct Sinks {
     resolved: Arc<dyn Sink<Vec<NextHop>>>,
     described: Arc<dyn Sink<Described>>,
     released: Arc<dyn Sink<Released>>,
+    done: Arc<dyn Sink<()>>,
 }
 
 struct Outputs<'a> {
@@ -214,13 +226,24 @@ impl Outputs<'_> {
     }
 }
 
+impl Outputs<'_> {
+    /// Asks the media server for something that is only begun.
+    fn done(&self, ticket: Ticket, ask: impl FnOnce(&dyn Media, Reply<()>) -> Asked<()>) -> Option<Answer> {
+        let Desk { services, sinks, timeout, .. } = &*self.desk;
+        match &services.media {
+            Some(media) => at_once(ask(&**media, reply(&sinks.done, ticket, *timeout)), Answer::Done),
+            None => Some(Answer::Done(Err(no_media()))),
+        }
+    }
+}
+
 impl Out for Outputs<'_> {
     fn wire(&mut self) -> &mut Outbox {
         self.wire
     }
 
     fn ask(&mut self, ticket: Ticket, effect: Effect<'_>) {
-        let Desk { services, sinks, timeout, answered } = &mut *self.desk;
+        let Desk { services, sinks, timeout, .. } = &*self.desk;
         let now = match effect {
             Effect::Credentials(ask) => {
                 let reply = reply(&sinks.identified, ticket, *timeout);
@@ -254,6 +277,17 @@ impl Out for Outputs<'_> {
                 }
                 None => Some(Answer::Described(Err(no_media()))),
             },
+            Effect::Attend(ask) => match &services.media {
+                Some(media) => {
+                    at_once(media.attend(&ask, reply(&sinks.described, ticket, *timeout)), Answer::Described)
+                }
+                None => Some(Answer::Described(Err(no_media()))),
+            },
+            Effect::Bridge(ask) => self.done(ticket, |media, reply| media.bridge(&ask, reply)),
+            Effect::Play(ask) => self.done(ticket, |media, reply| media.play(&ask, reply)),
+            Effect::Record(ask) => self.done(ticket, |media, reply| media.record(&ask, reply)),
+            Effect::Collect(ask) => self.done(ticket, |media, reply| media.collect(&ask, reply)),
+            Effect::Stop(ask) => self.done(ticket, |media, reply| media.stop(&ask, reply)),
             Effect::Release(ask) => match &services.media {
                 Some(media) => {
                     at_once(media.release(&ask, reply(&sinks.released, ticket, *timeout)), Answer::Released)
@@ -261,7 +295,19 @@ impl Out for Outputs<'_> {
                 None => Some(Answer::Released(Err(no_media()))),
             },
         };
-        answered.extend(now.map(|answer| (ticket, answer)));
+        self.desk.answered.extend(now.map(|answer| (ticket, answer)));
+    }
+
+    fn tell(&mut self, application: &str, run: &str, event: Event) -> bool {
+        let Some(application) = self.desk.services.applications.get(application) else { return false };
+        application.post(run, event);
+        true
+    }
+
+    fn forget(&mut self, application: &str, run: &str) {
+        if let Some(application) = self.desk.services.applications.get(application) {
+            application.forget(run);
+        }
     }
 
     fn tried(&mut self, hop: &NextHop, how: Tried) {
@@ -296,6 +342,47 @@ impl MediaSink for MediaEvents {
         {
             tracing::debug!("the inbox of a shard is full, and an event of its media is lost");
         }
+    }
+
+    fn lost(&self) {
+        for inbox in self.0.iter() {
+            if inbox.post(Posted::MediaLost).is_err() {
+                tracing::debug!(
+                    "the inbox of a shard is full: it does not hear that media events were missed"
+                );
+            }
+        }
+    }
+}
+
+/// Brings what applications say to the shard that owns the run.
+#[derive(Clone)]
+pub struct Commands(pub Arc<[Inbox<Posted>]>);
+
+impl Commands {
+    fn put(&self, run: &str, said: Said) {
+        let inbox = write::shard_of(run).and_then(|shard| self.0.get(shard));
+        if let Some(inbox) = inbox
+            && inbox.post(Posted::Run(run.into(), said)).is_err()
+        {
+            tracing::warn!(run, "the inbox of a shard is full, and what an application said is lost");
+        }
+    }
+}
+
+impl Conductor for Commands {
+    fn post(&self, run: &str, id: u32, command: Wanted) {
+        self.put(run, Said::Command(id, command));
+    }
+
+    fn ended(&self, run: &str, why: Result<(), ServiceError>) {
+        self.put(run, Said::Ended(why));
+    }
+}
+
+impl std::fmt::Debug for Commands {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Commands").finish_non_exhaustive()
     }
 }
 
@@ -358,6 +445,12 @@ impl Sink<Released> for Post {
     }
 }
 
+impl Sink<()> for Post {
+    fn post(&self, ticket: Ticket, answer: Result<(), ServiceError>) {
+        self.put(ticket, Answer::Done(answer));
+    }
+}
+
 impl std::fmt::Debug for Service {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Service").field("edge", &self.edge).finish_non_exhaustive()
@@ -377,6 +470,8 @@ impl std::fmt::Debug for Posted {
                 formatter.debug_tuple("Answer").field(ticket).field(answer).finish()
             }
             Self::Media(call, event) => formatter.debug_tuple("Media").field(call).field(event).finish(),
+            Self::MediaLost => formatter.write_str("MediaLost"),
+            Self::Run(run, said) => formatter.debug_tuple("Run").field(run).field(said).finish(),
             Self::Command(_) => formatter.write_str("Command"),
         }
     }

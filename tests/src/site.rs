@@ -151,10 +151,23 @@ impl Out for Services {
             // Who relays hands on what came: only addresses would be others.
             Effect::Offer(ask) => Answer::Described(Ok(Described { sdp: ask.sdp.to_vec() })),
             Effect::Answer(ask) => Answer::Described(Ok(Described { sdp: ask.sdp.to_vec() })),
+            Effect::Attend(_) => Answer::Described(Ok(Described::default())),
+            Effect::Bridge(_)
+            | Effect::Play(_)
+            | Effect::Record(_)
+            | Effect::Collect(_)
+            | Effect::Stop(_) => Answer::Done(Ok(())),
             Effect::Release(_) => Answer::Released(Ok(Released::default())),
         };
         self.answers.push_back((ticket, answer));
     }
+
+    /// Nobody conducts calls here.
+    fn tell(&mut self, _: &str, _: &str, _: proto::application::Event) -> bool {
+        false
+    }
+
+    fn forget(&mut self, _: &str, _: &str) {}
 
     /// Each host has one address: there is none to try before it.
     fn tried(&mut self, _: &NextHop, _: Tried) {}

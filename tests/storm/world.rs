@@ -380,6 +380,7 @@ fn broken(answer: &Answer) -> Answer {
         Answer::Resolved(_) => Answer::Resolved(Err(error())),
         Answer::Described(_) => Answer::Described(Err(error())),
         Answer::Released(_) => Answer::Released(Err(error())),
+        Answer::Done(_) => Answer::Done(Err(error())),
     }
 }
 

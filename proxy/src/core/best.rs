@@ -61,6 +61,11 @@ impl Best {
         }
     }
 
+    /// The status of the best response so far.
+    pub fn status(&self) -> Option<u16> {
+        self.chosen.as_ref().map(|chosen| chosen.status)
+    }
+
     /// Takes the choice; the next step of a call begins without it.
     pub fn take(&mut self) -> Option<Verdict> {
         let others = std::mem::take(&mut self.others);

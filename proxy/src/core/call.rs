@@ -10,6 +10,10 @@
 
 pub(crate) mod acknowledge;
 pub(crate) mod answering;
+pub(crate) mod application;
+pub(crate) mod application_commands;
+pub(crate) mod application_media;
+pub(crate) mod application_step;
 pub(crate) mod crossed;
 pub(crate) mod crossing;
 pub(crate) mod end;
@@ -70,6 +74,10 @@ pub(crate) struct Call {
     pub peer_knows: bool,
     /// True when nothing is left to do.
     pub over: bool,
+    /// True when all that belonged to it has been let go of.
+    pub has_left: bool,
+    /// What it has to do with applications.
+    pub runs: application::Runs,
     /// When it began.
     pub since: Instant,
     /// Who calls, as the directory names him; empty for others.
@@ -108,13 +116,16 @@ impl Call {
 
     /// The nearest of its moments.
     pub fn deadline(&self) -> Option<Instant> {
-        self.crossings.iter().filter_map(Crossing::deadline).min()
+        let crossings = self.crossings.iter().filter_map(Crossing::deadline);
+        crossings.chain(self.run_deadline()).min()
     }
 
     /// In words, for people.
     pub fn state(&self) -> &'static str {
         match self.peer {
-            None => "ringing",
+            None if self.is_unanswered() => "ringing",
+            None if self.over || self.ending.is_some() => "ending",
+            None => "talking",
             Some(_) if self.over || self.ending.is_some() => "ending",
             Some(_) => "talking",
         }

@@ -32,7 +32,7 @@ pub struct CallState {
 impl CallState {
     /// A conducted call that was answered; while it is set up, its request under way stands for it.
     pub(crate) fn of_conducted(call: &Call, now: Instant) -> Option<Self> {
-        let leg = call.leg(CALLER).filter(|_| call.peer.is_some())?;
+        let leg = call.leg(CALLER).filter(|_| call.peer.is_some() || !call.is_unanswered())?;
         let dialog = leg.dialog.as_ref()?;
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
         Some(Self {

@@ -1,5 +1,6 @@
 //! CANCEL (RFC 3261 §9, §16.10): the caller's, and ours to branches that are not wanted any more.
 
+use proto::application::Parting;
 use sip::transaction::TransactionId;
 
 use super::effect::Turn;
@@ -15,6 +16,7 @@ impl ResponseContext {
             return;
         }
         self.cancelled = true;
+        self.leave_application(means, turn, Parting::Caller);
         self.forget_questions(means);
         self.waiting.clear();
         self.plan.places.clear();

@@ -33,6 +33,14 @@ pub struct Counters {
     pub calls_answered: u64,
     /// Calls conducted by the call core, from the first phone rung.
     pub calls_conducted: u64,
+    /// Calls handed to an application.
+    pub runs: u64,
+    /// Calls that no application of that name took.
+    pub runs_refused: u64,
+    /// Calls that an application lost; the dial plan went on.
+    pub runs_lost: u64,
+    /// Calls taken from an application that let the caller wait for too long.
+    pub runs_cut: u64,
     /// 2xx that came when another phone had the call or its caller had given up: acknowledged and ended.
     pub late_successes: u64,
     /// Calls ended because their media had stopped.
@@ -89,6 +97,10 @@ impl Counters {
             ("calls", self.calls),
             ("calls_answered", self.calls_answered),
             ("calls_conducted", self.calls_conducted),
+            ("runs", self.runs),
+            ("runs_refused", self.runs_refused),
+            ("runs_lost", self.runs_lost),
+            ("runs_cut", self.runs_cut),
             ("late_successes", self.late_successes),
             ("media_lost", self.media_lost),
             ("branches", self.branches),

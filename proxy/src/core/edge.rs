@@ -1,7 +1,7 @@
 //! The edge: one value that takes each input, finds what it belongs to, and lets it go on. Here messages pass from
 //! the transaction layer to registration, to forwarding, or to an answer of our own; what these do is beside it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -60,6 +60,7 @@ impl Edge {
             questions: Questions::new(questions_max, *config.question_timeout),
             counters: Counters::default(),
             calls: Calls::new(config.conducted_max, now),
+            errands: VecDeque::new(),
             calls_of: HashMap::new(),
             scratch: Vec::new(),
             reading: Vec::new(),
@@ -93,6 +94,7 @@ impl Edge {
         let unix_ms = self.wall.1 + u64::try_from(since).unwrap_or(0);
         let turn = &mut Turn { now, unix_ms, out };
         self.on_events(turn);
+        self.on_errands(turn);
         match input {
             Input::Packet(packet) => self.on_packet(turn, &packet),
             Input::Answered(ticket, answer) => self.on_answered(turn, ticket, answer),
@@ -106,14 +108,17 @@ impl Edge {
                 self.on_events(turn);
             }
             Input::Media(call, event) => self.on_media(turn, call, event),
+            Input::MediaLost => self.on_media_lost(turn),
+            Input::Run(run, said) => self.on_said(turn, run, said),
             Input::Tick => self.on_tick(turn),
         }
+        self.on_errands(turn);
     }
 
     /// When the next [`Input::Tick`] is wanted.
     pub fn deadline(&self) -> Option<Instant> {
         let means = &self.means;
-        if !self.events.is_empty() {
+        if !self.events.is_empty() || !means.errands.is_empty() {
             return Some(self.wall.0);
         }
         [
@@ -340,6 +345,12 @@ impl Edge {
                     call.on_described(means, turn, serial, answer);
                 });
             }
+            (Waiter::Attended(slot), Answer::Described(answer)) => {
+                self.means.with_call(turn, slot, |call, means, turn| call.on_attended(means, turn, answer));
+            }
+            (Waiter::Begun(slot, id), Answer::Done(answer)) => {
+                self.means.with_call(turn, slot, |call, means, turn| call.on_begun(means, turn, id, answer));
+            }
             (Waiter::Released, Answer::Released(answer)) => note_released(answer),
             (
                 Waiter::Registrant(_)
@@ -347,6 +358,8 @@ impl Edge {
                 | Waiter::Registration(_)
                 | Waiter::Early(_)
                 | Waiter::Crossing(..)
+                | Waiter::Attended(_)
+                | Waiter::Begun(..)
                 | Waiter::Released,
                 _,
             ) => {

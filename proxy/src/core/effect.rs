@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use node::dns::Query;
+use proto::application::{Command, Event};
 use proto::media::{self, Described, MediaEvent, Released};
 use proto::{Find, Found, Identified, Identify, Locate, Located, Register, Registered, ServiceError, Ticket};
 use sip::transaction::TransactionId;
@@ -27,8 +28,21 @@ pub enum Input<'a> {
     ConnectionClosed(ConnectionId),
     /// Something happened to the media of the call of that name.
     Media(&'a str, MediaEvent),
+    /// Events of the media may have been missed.
+    MediaLost,
+    /// The application that conducts the run of that name says something.
+    Run(&'a str, Said),
     /// A deadline has come.
     Tick,
+}
+
+/// What an application says of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// It wants something done, under an id that rises within the run.
+    Command(u32, Command),
+    /// It has finished with the run, or cannot go on: the last that is heard of it.
+    Ended(Result<(), ServiceError>),
 }
 
 /// The answer to an [`Effect`].
@@ -48,6 +62,8 @@ pub enum Answer {
     Described(Result<Described, ServiceError>),
     /// To [`Effect::Release`].
     Released(Result<Released, ServiceError>),
+    /// To [`Effect::Bridge`], [`Effect::Play`], [`Effect::Record`], [`Effect::Collect`] and [`Effect::Stop`]: it was begun.
+    Done(Result<(), ServiceError>),
 }
 
 /// A question of the core. It borrows from the message at hand: whoever takes it starts the question at once.
@@ -67,6 +83,18 @@ pub enum Effect<'a> {
     Offer(media::Offer<'a>),
     /// What the answer to it becomes.
     Answer(media::Answer<'a>),
+    /// What is said to a leg that the media server itself talks to.
+    Attend(media::Attend<'a>),
+    /// Who hears whom.
+    Bridge(media::Bridge<'a>),
+    /// What a leg is to hear.
+    Play(media::Play<'a>),
+    /// What is to be recorded.
+    Record(media::Record<'a>),
+    /// Which digits are waited for.
+    Collect(media::Collect<'a>),
+    /// What is to end.
+    Stop(media::Stop<'a>),
     /// Media that are over.
     Release(media::Release<'a>),
 }
@@ -86,6 +114,10 @@ pub trait Out {
     fn wire(&mut self) -> &mut Outbox;
     /// Starts a question. Its answer comes as an [`Input`], later in this turn or in another, never inside this call.
     fn ask(&mut self, ticket: Ticket, effect: Effect<'_>);
+    /// Tells an application what happened in a run; false when there is none of that name.
+    fn tell(&mut self, application: &str, run: &str, event: Event) -> bool;
+    /// Tells it that a run is conducted no longer.
+    fn forget(&mut self, application: &str, run: &str);
     /// Tells what became of a next hop that an answer to [`Effect::Resolve`] held.
     fn tried(&mut self, hop: &NextHop, how: Tried);
 }

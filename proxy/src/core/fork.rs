@@ -43,7 +43,8 @@ impl ResponseContext {
         }
         means.counters.branches += count as u64;
         if new_rank {
-            self.start_seconds(turn);
+            // The seconds count from the first copy that is sent, however long its address took to find.
+            self.plan.begins = true;
         }
         let share = room / count as u16;
         for place in born..born + count {
@@ -188,6 +189,9 @@ impl ResponseContext {
             Ok(())
         } else {
             let trying = by_name.then(|| to.clone());
+            if std::mem::take(&mut self.plan.begins) {
+                self.start_seconds(turn);
+            }
             means.endpoint.request(turn.now, user, to, &octets, turn.wire()).map(|transaction| {
                 let branch = &mut self.branches[place];
                 branch.trying = trying;

@@ -2,7 +2,7 @@
 //! one value beside the table of response contexts, so that one of these can be changed while it uses this.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use sip::transaction::{Endpoint, TransactionId};
 use sip::wheel::Wheel;
 
 use super::authenticate::Guard;
+use super::call::application::Errand;
 use super::call::table::Calls;
 use super::counters::Counters;
 use super::effect::{Answer, Effect, Turn};
@@ -63,6 +64,10 @@ pub enum Waiter {
     Early(Slot),
     /// A conducted call, for a request that crosses it.
     Crossing(Slot, u16),
+    /// A conducted call, for what its caller is told while an application holds it.
+    Attended(Slot),
+    /// A conducted call, for what it had begun under that number.
+    Begun(Slot, u32),
     /// Nobody, after the end of a call's media.
     Released,
     /// A REGISTER, for the keys of its user.
@@ -79,7 +84,8 @@ impl Waiter {
             Self::Place(..) => Answer::Found(Err(ServiceError::Deadline)),
             Self::Bindings(..) | Self::Flow(_) => Answer::Located(Err(ServiceError::Deadline)),
             Self::Address(..) | Self::Client(_) => Answer::Resolved(Err(ServiceError::Deadline)),
-            Self::Offered(..) | Self::Early(_) | Self::Crossing(..) => {
+            Self::Begun(..) => Answer::Done(Err(ServiceError::Deadline)),
+            Self::Offered(..) | Self::Early(_) | Self::Crossing(..) | Self::Attended(_) => {
                 Answer::Described(Err(ServiceError::Deadline))
             }
             Self::Released => Answer::Released(Err(ServiceError::Deadline)),
@@ -100,6 +106,8 @@ pub(crate) struct Means {
     pub counters: Counters,
     /// Conducted calls.
     pub calls: Calls,
+    /// What a conducted call wants of the edge: done at the end of the input.
+    pub errands: VecDeque<Errand>,
     /// Calls in set-up of each user.
     pub calls_of: HashMap<Arc<str>, u32>,
     /// Room for one message that is being written.

@@ -67,6 +67,7 @@ impl ResponseContext {
         if status.code() == 100 {
             return;
         }
+        branch.has_rung = true;
         if branch.timer_c.is_some() {
             branch.timer_c = Some(turn.now + *means.settings.config.ring_timeout);
         }
@@ -105,6 +106,7 @@ impl ResponseContext {
         if self.answered.is_none() {
             means.counters.calls_answered += u64::from(self.kind == Kind::Invite && self.plan.rule.is_some());
             self.answered = Some(message.status().map_or(200, Status::code));
+            self.held = false;
             self.waiting.clear();
             self.plan.ends = None;
             self.abandon_pending(means, turn, Some(COMPLETED_ELSEWHERE));

@@ -72,6 +72,8 @@ pub(crate) struct ResponseContext {
     pub redirections: u8,
     /// True once a 6xx forbids new branches (RFC 3261 §16.7 step 5).
     pub closed: bool,
+    /// True while an application holds the call.
+    pub held: bool,
     /// The conducted call that its INVITE opens.
     pub call: Option<Slot>,
     /// Questions that wait.
@@ -106,6 +108,10 @@ pub(crate) struct Plan {
     pub places: SmallVec<[Place; 1]>,
     /// How long each rank of the present step rings.
     pub seconds: Option<u32>,
+    /// The last user that was found for a step.
+    pub callee: Option<Arc<proto::User>>,
+    /// True until the first copy of the present rank is sent.
+    pub begins: bool,
     /// When the present rank has rung for its seconds.
     pub ends: Option<Instant>,
     /// What the plan itself answers, once no branch is waited for.
@@ -144,6 +150,8 @@ pub(crate) struct Branch {
     pub timer_c: Option<Instant>,
     /// True once it is not wanted any more: only a 2xx of it still counts.
     pub abandoned: bool,
+    /// True when it said more than 100.
+    pub has_rung: bool,
     /// The breadth that it may use (RFC 5393 §5.3.3.1).
     pub breadth: u16,
     /// What its last hop failed with.
@@ -197,6 +205,7 @@ impl Branch {
             state: BranchState::Resolving,
             timer_c: None,
             abandoned: false,
+            has_rung: false,
             breadth: 0,
             failed: None,
             asked: None,
@@ -262,6 +271,7 @@ impl ResponseContext {
             closed: false,
             looked_again: false,
             redirections: 0,
+            held: false,
             call: None,
             asked: SmallVec::new(),
         }

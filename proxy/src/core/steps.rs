@@ -32,13 +32,18 @@ impl ResponseContext {
         while let Some(step) = steps.get(self.plan.next) {
             self.plan.next += 1;
             match step {
-                // Until the call core hands calls over, the next step is taken.
-                Step::Application { .. } => {}
+                Step::Application { purpose, needs_user } => {
+                    if self.hand_over(means, turn, purpose, *needs_user) {
+                        return;
+                    }
+                }
                 Step::Answer { status, reason } => {
                     self.plan.next = steps.len();
                     self.plan.answer = Some((*status, reason.clone()));
                     return self.finish(means, turn);
                 }
+                // A 6xx is for all phones of all steps.
+                Step::Ring { .. } if self.closed => {}
                 Step::Ring { users, seconds, strategy } => {
                     self.plan.seconds = *seconds;
                     self.ring(means, turn, users, *strategy);
@@ -83,6 +88,7 @@ impl ResponseContext {
     ) {
         match answer {
             Ok(Found::User(user)) => {
+                self.plan.callee = Some(Arc::clone(&user));
                 let question = Locate { now_ms: turn.unix_ms, aor: &user.aor, past_copy: false };
                 match means.ask(turn, Waiter::Bindings(self.id, place as u16), Effect::Locate(question)) {
                     Ok(ticket) => {
@@ -165,10 +171,13 @@ impl ResponseContext {
 
     /// Goes on where the branches are done: the next targets, the next step, the answer.
     pub fn advance(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
-        if self.answered.is_some() || !self.asked.is_empty() || !self.plan.places.is_empty() {
+        if self.answered.is_some() || self.held || !self.asked.is_empty() || !self.plan.places.is_empty() {
             return;
         }
-        if self.cancelled || self.closed {
+        if self.closed && !self.cancelled {
+            self.skip_to_application();
+        }
+        if self.cancelled {
             return self.finish(means, turn);
         }
         if self.branches.iter().any(|branch| branch.is_pending() && !branch.abandoned) {
@@ -194,7 +203,7 @@ impl ResponseContext {
         // Lower q of the same rank would have to share the seconds that are over.
         self.waiting.retain(|target| Some(target.rank) != rank);
         self.best.consider(408, Answer::Local("Request Timeout"), SmallVec::new());
-        self.abandon_pending(means, turn, None);
+        self.abandon_pending(means, turn, Some(NOT_ANSWERED));
         self.advance(means, turn);
     }
 
@@ -221,3 +230,6 @@ impl ResponseContext {
         self.begin_when_settled(means, turn);
     }
 }
+
+/// RFC 3326 §2 with Q.850: why a phone is silenced whose seconds are over; it shows a missed call.
+const NOT_ANSWERED: &str = "Q.850;cause=19;text=\"No answer from the user\"";

@@ -4,6 +4,7 @@
 use sip::dialog::Outgoing;
 use sip::message::Message;
 
+use super::application_media::OURSELVES;
 use super::crossing::{Kind, Repeat, Stage};
 use super::media::Role;
 use super::{CALLER, Call, write};
@@ -73,6 +74,7 @@ impl Call {
 
     /// One of the moments of this call has come.
     pub fn on_time(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        self.on_run_time(means, turn);
         let t2 = means.settings.transactions.intervals.t2;
         let mut unacknowledged = false;
         for crossing in &mut self.crossings {
@@ -108,6 +110,9 @@ impl Call {
             self.finish_crossing(means, serial);
             let reason = Some(reason.as_bytes()).filter(|reason| !reason.is_empty());
             return self.end(means, turn, None, reason);
+        }
+        if to == OURSELVES {
+            return self.on_ack_for_us(means, turn, serial, message);
         }
         if done {
             self.finish_crossing(means, serial);

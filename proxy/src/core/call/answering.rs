@@ -2,6 +2,7 @@
 //! that takes the call, or one failure. All of it in one dialog, under one To-tag (RFC 3261 §12.1.1).
 
 use proto::ServiceError;
+use proto::application::Parting;
 use proto::media::Described;
 use sip::build::{self, Extra};
 use sip::message::{Message, Name, Status};
@@ -188,6 +189,8 @@ impl Call {
         message: &Message<'_>,
         hop: Option<NextHop>,
     ) {
+        // RFC 3261 §13.2.2.4: who answers before the application does has the call.
+        self.leave_run(means, turn, Parting::Transferred);
         if let Some(ticket) = self.early_asked.take() {
             means.questions.close(ticket);
         }

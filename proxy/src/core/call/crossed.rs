@@ -6,6 +6,7 @@ use sip::message::{Message, Status};
 use sip::transaction::Failure;
 
 use super::answering::{say, write_said};
+use super::application_media::OURSELVES;
 use super::crossing::{Kind, Stage};
 use super::media::Role;
 use super::write::Said;
@@ -93,7 +94,7 @@ impl Call {
     }
 
     /// RFC 3261 §12.2.2 with RFC 6141 §4.4: a request that is accepted may have moved its sender.
-    fn refresh_asker(&mut self, means: &mut Means, from: u16, server: sip::transaction::TransactionId) {
+    pub fn refresh_asker(&mut self, means: &mut Means, from: u16, server: sip::transaction::TransactionId) {
         let limits = means.settings.limits;
         let kept = means.endpoint.kept_request(server).unwrap_or_default();
         let Ok(request) = Message::parse(kept, &limits) else { return };
@@ -113,6 +114,9 @@ impl Call {
     ) {
         let Some(crossing) = self.crossing(serial) else { return };
         crossing.asked = None;
+        if crossing.to == OURSELVES {
+            return self.on_attended_crossing(means, turn, serial, answer);
+        }
         let described = match answer {
             Ok(described) => described.sdp,
             Err(error) => {

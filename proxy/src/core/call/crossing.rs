@@ -172,7 +172,8 @@ impl Call {
             // RFC 3262 §3: it matches no response of ours.
             return Some((481, false));
         }
-        if self.peer.is_none() || self.ending.is_some() {
+        let talks = self.peer.is_some() || (number == CALLER && !self.is_unanswered());
+        if !talks || self.ending.is_some() {
             // RFC 3311 §5.2 says so of an UPDATE that comes too early.
             return Some((500, true));
         }
@@ -197,7 +198,7 @@ impl Call {
         from: u16,
     ) {
         let Some(to) = self.partner(from) else {
-            return Self::refuse(means, turn, server, Status::of(481));
+            return self.attend_request(means, turn, message, server, from);
         };
         let kind = match request.method {
             Method::Invite => Kind::Invite,

@@ -1,6 +1,7 @@
 //! How a conducted call ends: by BYE of either side, by CANCEL while its answer is still on the way, or because it
 //! cannot go on. Each leg is told once, and the media server after them.
 
+use proto::application::Parting;
 use sip::dialog::Outgoing;
 use sip::message::{Message, Method, Status};
 use sip::transaction::TransactionId;
@@ -38,7 +39,7 @@ impl Call {
     }
 
     /// True while the caller has no final response.
-    fn is_unanswered(&self) -> bool {
+    pub fn is_unanswered(&self) -> bool {
         let early = |dialog: &sip::dialog::Dialog| dialog.state() == sip::dialog::State::Early;
         self.leg(CALLER).and_then(|leg| leg.dialog.as_ref()).is_none_or(early)
     }
@@ -122,6 +123,8 @@ impl Call {
 
     /// What is left when the call is removed: requests without an answer, and the media.
     pub fn leave(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        let parting = self.runs.run.as_ref().map_or(Parting::Caller, |run| run.parting);
+        self.leave_run(means, turn, parting);
         if let Some(ticket) = self.early_asked.take() {
             means.questions.close(ticket);
         }

@@ -7,6 +7,7 @@ use sip::message::{Message, Status};
 use sip::transport::NextHop;
 use smallvec::SmallVec;
 
+use super::application::Runs;
 use super::leg::Leg;
 use super::{Call, write};
 use crate::config::Anchor;
@@ -26,9 +27,15 @@ impl ResponseContext {
             Anchor::Nat => self.behind_nat || self.waiting.iter().any(|target| target.behind_nat),
             Anchor::Always => true,
         };
+        let anchored = anchored || self.wants_application();
         if !anchored || self.kind != Kind::Invite || self.call.is_some() || !self.branches.is_empty() {
             return true;
         }
+        self.begin_call(means, turn)
+    }
+
+    /// From now on the call is conducted. False when it cannot be; it has been answered then.
+    pub fn begin_call(&mut self, means: &mut Means, turn: &mut Turn<'_>) -> bool {
         let octets = means.read_again(self.server);
         let begun = self.conduct(means, turn, &octets);
         means.reading = octets;
@@ -94,6 +101,8 @@ impl ResponseContext {
             ending: None,
             peer_knows: false,
             over: false,
+            has_left: false,
+            runs: Runs::default(),
             since: turn.now,
             user: self.caller.as_ref().map(|user| user.name.clone()).unwrap_or_default(),
             rule: self.plan.rule.clone(),

@@ -1,6 +1,7 @@
 //! How a conducted call learns what happens: the edge hands it here, by the user of the transaction, by the tag of
 //! the dialog, or by the name of the call.
 
+use proto::application::Parting;
 use proto::media::MediaEvent;
 use sip::message::{Message, Status};
 use sip::transaction::{Failure, TransactionId, TransactionKey};
@@ -28,7 +29,8 @@ impl Edge {
             return self.answer_unknown_leg(turn, packet, request);
         };
         let is_early_bye = number == CALLER && request.method == sip::message::Method::Bye;
-        let waiting = self.means.calls.get(slot).filter(|call| call.peer.is_none()).map(|call| call.context);
+        let is_waiting = |call: &&super::Call| call.peer.is_none() && call.is_unanswered();
+        let waiting = self.means.calls.get(slot).filter(is_waiting).map(|call| call.context);
         if let (true, Some(context)) = (is_early_bye, waiting) {
             // RFC 3261 §15: the caller may end an early dialog by BYE; the INVITE is then answered 487.
             if let Ok(server) =
@@ -123,13 +125,19 @@ impl Edge {
             MediaEvent::Played { .. }
             | MediaEvent::Recorded { .. }
             | MediaEvent::Collected { .. }
-            | MediaEvent::Digit { .. } => return,
+            | MediaEvent::Digit { .. } => {
+                self.means.with_call(turn, slot, |call, _, turn| call.on_media_event(turn, event));
+                return;
+            }
         };
         let Some(call) = self.means.calls.get(slot) else { return };
-        let (is_talking, context) = (call.peer.is_some(), call.context);
+        let (is_talking, context) = (call.peer.is_some() || !call.is_unanswered(), call.context);
         self.means.counters.media_lost += 1;
         if is_talking {
-            self.means.with_call(turn, slot, |call, means, turn| call.end(means, turn, None, Some(reason)));
+            self.means.with_call(turn, slot, |call, means, turn| {
+                call.leave_run(means, turn, Parting::Failed);
+                call.end(means, turn, None, Some(reason));
+            });
         } else {
             self.with_context(turn, context, |context, means, turn| {
                 context.media_gone(means, turn);
@@ -142,6 +150,7 @@ impl ResponseContext {
     /// The media of a call that nobody has answered yet are lost.
     fn media_gone(&mut self, means: &mut crate::core::means::Means, turn: &mut Turn<'_>) {
         if self.answered.is_none() {
+            self.leave_application(means, turn, Parting::Failed);
             self.closed = true;
             self.forget_questions(means);
             self.waiting.clear();

@@ -51,6 +51,10 @@ impl Calls {
         }
         let (slot, number) = *self.by_tag.get(request.to_tag)?;
         let leg = self.slots.get(slot)?.as_ref()?.leg(number)?;
+        // One that only waits for what was recorded has no dialogs any more.
+        if self.slots.get(slot)?.as_ref()?.over {
+            return None;
+        }
         leg.is_of(request.call_id, request.from_tag).then_some((slot, number))
     }
 
@@ -147,8 +151,10 @@ impl Means {
     ) -> Option<R> {
         let mut call = self.calls.take(slot)?;
         let result = go_on(&mut call, self, turn);
-        if call.over {
+        if call.over && !std::mem::replace(&mut call.has_left, true) {
             call.leave(self, turn);
+        }
+        if call.over && !call.lingers() {
             self.calls.remove(&call);
         } else {
             self.calls.put(call);

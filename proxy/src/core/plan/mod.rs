@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use node::config::When;
 
+pub(crate) use self::attached::application_of;
 pub use self::attached::{Attached, AttachedNumber, Unanswered};
 pub use self::build::{PlanError, PlanWarning};
 pub use self::pattern::{Pattern, PatternError};

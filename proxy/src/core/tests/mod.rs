@@ -2,6 +2,8 @@
 //! millisecond, who, `>` for what he sends and `<` for what he gets. After each, the tables must be empty.
 
 mod admission;
+mod applications;
+mod applications_races;
 mod calls;
 mod cancel;
 mod conducted;

@@ -9,7 +9,7 @@ use super::world::{Setup, World};
 use crate::config::ProxyConfig;
 use crate::core::route::{Call, Decision, Routes, Step, Strategy};
 
-struct Fixed(Vec<Step>);
+pub struct Fixed(pub Vec<Step>);
 
 impl Routes for Fixed {
     fn decide(&self, _call: &Call<'_>) -> Decision {
@@ -17,7 +17,7 @@ impl Routes for Fixed {
     }
 }
 
-fn ring(users: &[&str], seconds: Option<u32>, strategy: Strategy) -> Step {
+pub fn ring(users: &[&str], seconds: Option<u32>, strategy: Strategy) -> Step {
     Step::Ring { users: users.iter().map(|user| Arc::from(*user)).collect(), seconds, strategy }
 }
 

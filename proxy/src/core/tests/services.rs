@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use proto::media::{Described, Leg, Released};
+use proto::application::{Event, What};
+use proto::media::{self, Described, Leg, Released, Theirs};
 use proto::{
     Action, Binding, Bindings, Found, Identified, Locate, Located, Register, Registered, ServiceError, Ticket,
 };
@@ -48,6 +49,12 @@ pub struct Services {
     pub tried: Vec<String>,
     /// What the media server was asked.
     pub media: Vec<String>,
+    /// The run that began last.
+    pub run: String,
+    /// How it began.
+    pub started: Option<Box<proto::application::Started>>,
+    /// What applications were told.
+    pub told: Vec<String>,
     pub wire: Outbox,
     /// After so many sends and questions more, one panics.
     pub fuse: Option<u32>,
@@ -74,6 +81,9 @@ impl Services {
             asked: Vec::new(),
             tried: Vec::new(),
             media: Vec::new(),
+            run: String::new(),
+            started: None,
+            told: Vec::new(),
             wire: Outbox::default(),
             fuse: None,
         }
@@ -149,6 +159,31 @@ impl Services {
         Answer::Described(Ok(Described { sdp: format!("{sdp} via media").into_bytes() }))
     }
 
+    fn attend(&mut self, ask: &media::Attend<'_>) -> Answer {
+        let theirs = match ask.theirs {
+            Theirs::Offer(sdp) => format!("offer {}", String::from_utf8_lossy(sdp)),
+            Theirs::Nothing => "nothing".to_owned(),
+            Theirs::Answer(sdp) => format!("answer {}", String::from_utf8_lossy(sdp)),
+        };
+        self.media.push(format!("attend {} {theirs}", ask.leg.number));
+        if self.pace == Pace::Broken || theirs.ends_with("broken") {
+            return Answer::Described(Err(ServiceError::Unavailable("the test says so".into())));
+        }
+        let sdp = match ask.theirs {
+            Theirs::Offer(_) => "media answers",
+            Theirs::Nothing => "media offers",
+            Theirs::Answer(_) => "",
+        };
+        Answer::Described(Ok(Described { sdp: sdp.into() }))
+    }
+
+    fn done(&mut self, what: String) -> Answer {
+        let is_broken = self.pace == Pace::Broken || what.ends_with("broken");
+        self.media.push(what);
+        let why = || ServiceError::Refused("the test says so".into());
+        Answer::Done(if is_broken { Err(why()) } else { Ok(()) })
+    }
+
     fn answer(&mut self, effect: &Effect<'_>) -> Answer {
         let broken = self.pace == Pace::Broken;
         let error = || ServiceError::Unavailable("the test says so".into());
@@ -185,6 +220,20 @@ impl Services {
             }
             Effect::Offer(ask) => self.describe("offer", ask.from, ask.to, ask.sdp),
             Effect::Answer(ask) => self.describe("answer", ask.from, ask.to, ask.sdp),
+            Effect::Attend(ask) => self.attend(ask),
+            Effect::Bridge(ask) => {
+                let with = ask.with.map_or("nobody".to_owned(), |with| with.number.to_string());
+                self.done(format!("bridge {} {with}", ask.leg.number))
+            }
+            Effect::Play(ask) => {
+                let sounds: Vec<String> = ask.sounds.iter().map(sound).collect();
+                self.done(format!("play {} #{} {}", ask.leg.number, ask.id, sounds.join("+")))
+            }
+            Effect::Record(ask) => self.done(format!("record {} #{} {}", ask.leg.number, ask.id, ask.to)),
+            Effect::Collect(ask) => {
+                self.done(format!("collect {} #{} {}", ask.leg.number, ask.id, ask.digits_max))
+            }
+            Effect::Stop(ask) => self.done(format!("stop {} #{}", ask.leg.number, ask.id)),
             Effect::Release(ask) => {
                 self.media.push(match ask.leg {
                     Some(leg) => format!("release {}", leg.number),
@@ -222,6 +271,25 @@ impl Out for Services {
         self.answers.push_back((ticket, answer));
     }
 
+    fn tell(&mut self, application: &str, run: &str, event: Event) -> bool {
+        self.burn();
+        let is_there = application == "desk" || application == "voicemail";
+        if is_there {
+            if event.number == 1 {
+                self.run = run.to_owned();
+            }
+            if let What::Started(started) = &event.what {
+                self.started = Some(started.clone());
+            }
+            self.told.push(format!("{} {}", event.number, told(event.what)));
+        }
+        is_there
+    }
+
+    fn forget(&mut self, _application: &str, _run: &str) {
+        self.told.push("forget".into());
+    }
+
     fn tried(&mut self, hop: &NextHop, how: Tried) {
         let how = match how {
             Tried::Answered => "answered".to_owned(),
@@ -236,4 +304,37 @@ impl Out for Services {
 pub fn hop(remote: &str) -> NextHop {
     let remote = remote.parse().expect("an address");
     NextHop::Address { transport: Transport::Udp, remote, host: None, listener: None }
+}
+
+fn sound(sound: &media::Sound<'_>) -> String {
+    match sound {
+        media::Sound::File(name) => (*name).to_owned(),
+        other => format!("{other:?}").split(['(', ' ']).next().unwrap_or_default().to_lowercase(),
+    }
+}
+
+fn told(what: What) -> String {
+    match what {
+        What::Started(started) => format!(
+            "started {} {}>{} {} {:?}",
+            started.purpose,
+            named(&started.caller),
+            named(&started.callee),
+            started.dialled,
+            started.why
+        ),
+        What::Answered { leg } => format!("answered {leg}"),
+        What::Digit { leg, digit } => format!("digit {leg} {digit}"),
+        What::Played { leg, id, why } => format!("played {leg} {id} {why:?}"),
+        What::Recorded { leg, id, file, why, .. } => format!("recorded {leg} {id} {file} {why:?}"),
+        What::Collected { leg, id, digits, why } => format!("collected {leg} {id} {digits} {why:?}"),
+        What::Dialled { leg, id, outcome } => format!("dialled {leg} {id} {outcome:?}"),
+        What::Left { leg } => format!("left {leg}"),
+        What::Refused { id, .. } => format!("refused {id}"),
+        What::Ended(parting) => format!("ended {parting:?}"),
+    }
+}
+
+fn named(party: &proto::application::Party) -> String {
+    format!("{}/{}", party.user, party.number)
 }

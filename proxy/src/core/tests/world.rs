@@ -210,7 +210,8 @@ impl World {
             Input::Packet(packet) => ("a packet", Some(packet.octets)),
             Input::Answered(..) => ("an answer", None),
             Input::Failed { .. } | Input::ConnectionClosed(_) => ("a failure", None),
-            Input::Media(..) => ("an event of the media", None),
+            Input::Media(..) | Input::MediaLost => ("an event of the media", None),
+            Input::Run(..) => ("what an application says", None),
             Input::Tick => ("a tick", None),
         };
         let (edge, services, now) = (&mut self.edge, &mut self.services, self.now);

@@ -1,0 +1,166 @@
+//! The step of a dial plan that hands the call to an application: how it begins, what the application is told of the
+//! call, and why it came there.
+
+use proto::application::{Parting, Party, Reached, Started};
+use sip::header::NameAddr;
+use sip::message::{Message, Name};
+
+use super::Call;
+use crate::core::effect::Turn;
+use crate::core::means::Means;
+use crate::core::plan::application_of;
+use crate::core::request::{self, Request};
+use crate::core::response_context::{Kind, ResponseContext};
+use crate::core::route::Step;
+
+impl ResponseContext {
+    /// True when a step hands the call to an application, now or later.
+    pub fn wants_application(&self) -> bool {
+        let is_one = |step: &Step| matches!(step, Step::Application { .. });
+        self.kind == Kind::Invite && self.plan.steps.as_deref().is_some_and(|steps| steps.iter().any(is_one))
+    }
+
+    /// Hands the call to an application. False when the next step is to be taken instead; true as well when the call
+    /// has been answered, since it could not be conducted.
+    pub fn hand_over(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        purpose: &str,
+        needs_user: bool,
+    ) -> bool {
+        if self.kind != Kind::Invite || (needs_user && self.plan.callee.is_none()) {
+            return false;
+        }
+        if self.call.is_none() && self.branches.is_empty() && !self.begin_call(means, turn) {
+            return true;
+        }
+        let Some(slot) = self.call else {
+            tracing::warn!(purpose, "a call that was proxied from its first ring cannot be handed over");
+            return false;
+        };
+        let octets = means.read_again(self.server);
+        let started = self.started(means, &octets, purpose);
+        let begun = started.and_then(|started| {
+            means.with_call(turn, slot, |call, means, turn| call.begin_run(means, turn, started, &octets))
+        });
+        means.reading = octets;
+        if begun != Some(true) {
+            tracing::warn!(application = application_of(purpose), "no such application takes a call");
+            return false;
+        }
+        self.held = true;
+        true
+    }
+
+    fn started(&self, means: &Means, octets: &[u8], purpose: &str) -> Option<Started> {
+        let message = Message::parse(octets, &means.settings.limits).ok()?;
+        let request = Request::read(&message).ok()?;
+        let dialled = request::user_of(&request.uri).into_owned();
+        let callee = match &self.plan.callee {
+            Some(user) => party(user),
+            None => Party { number: dialled.clone(), ..Party::default() },
+        };
+        Some(Started {
+            purpose: purpose.to_owned(),
+            caller: self.calling(&message),
+            callee,
+            dialled,
+            why: self.reached(),
+            language: language(&message),
+            headers: let_through(&message),
+        })
+    }
+
+    fn calling(&self, message: &Message<'_>) -> Party {
+        let shown = message.first(Name::From).and_then(|from| NameAddr::parse(Name::From, from).ok());
+        let display = shown.and_then(|from| from.display).map(|display| display.unescape());
+        let display_name = display.map(|text| request::lossy(text).into_owned()).unwrap_or_default();
+        if let Some(user) = &self.caller {
+            let known = party(user);
+            let display_name = if display_name.is_empty() { known.display_name } else { display_name };
+            return Party { display_name, ..known };
+        }
+        let number = message.from_uri().map(|uri| request::user_of(&uri).into_owned()).unwrap_or_default();
+        let number = if number.eq_ignore_ascii_case("anonymous") { String::new() } else { number };
+        Party { user: String::new(), number, display_name }
+    }
+
+    /// Why nobody talks with the caller yet, as far as the last step that rang tells.
+    fn reached(&self) -> Reached {
+        if self.plan.callee.is_none() && self.branches.is_empty() {
+            return Reached::Dialled;
+        }
+        match self.best.status() {
+            Some(486 | 600) => Reached::Busy,
+            Some(603..=699) => Reached::Declined,
+            // A phone that rang for as long as it may, or that says so itself.
+            Some(408 | 480) | None if self.has_rung() => Reached::NoAnswer,
+            _ => Reached::Unreachable,
+        }
+    }
+
+    fn has_rung(&self) -> bool {
+        self.branches.iter().any(|branch| branch.has_rung)
+    }
+
+    /// The application has answered the INVITE.
+    pub fn on_application_answered(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        self.held = false;
+        if self.answered.is_none() {
+            means.counters.calls_answered += 1;
+            self.answered = Some(200);
+            self.waiting.clear();
+            self.plan.ends = None;
+            self.abandon_pending(means, turn, None);
+        }
+    }
+
+    /// The caller has given up, or somebody else took the call.
+    pub fn leave_application(&mut self, means: &mut Means, turn: &mut Turn<'_>, parting: Parting) {
+        if let (true, Some(slot)) = (std::mem::take(&mut self.held), self.call) {
+            means.with_call(turn, slot, |call: &mut Call, means, turn| call.leave_run(means, turn, parting));
+        }
+    }
+
+    /// Leaves out the steps that ring: the rest is for applications.
+    pub fn skip_to_application(&mut self) {
+        let steps = self.plan.steps.as_deref().unwrap_or_default();
+        let rest = steps.get(self.plan.next..).unwrap_or_default();
+        let to = rest.iter().position(|step| matches!(step, Step::Application { .. }));
+        self.plan.next = to.map_or(steps.len(), |to| self.plan.next + to);
+    }
+}
+
+fn party(user: &proto::User) -> Party {
+    Party {
+        user: user.name.clone(),
+        number: user.extension.clone().unwrap_or_default(),
+        display_name: user.display_name.clone(),
+    }
+}
+
+/// The language that the caller's phone asks for first (RFC 3261 §20.3).
+fn language(message: &Message<'_>) -> String {
+    let asked = message.unknown(b"Accept-Language").unwrap_or_default();
+    let first = asked.split(|octet| matches!(octet, b',' | b';')).next().unwrap_or_default().trim_ascii();
+    let is_tag =
+        first.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-') && first.len() <= 35;
+    if is_tag { String::from_utf8_lossy(first).into_owned() } else { String::new() }
+}
+
+/// What an application may see of the INVITE: how the call came, and what is nobody's but the two ends'.
+fn let_through(message: &Message<'_>) -> Vec<(String, String)> {
+    let is_shown = |name: &str| {
+        name.get(..2).is_some_and(|front| front.eq_ignore_ascii_case("x-"))
+            || SHOWN.iter().any(|shown| shown.eq_ignore_ascii_case(name))
+    };
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let all = message.fields().map(|field| (text(field.name_text), field.value));
+    let shown = all.filter(|(name, value)| is_shown(name) && value.len() <= HEADER_BYTES_MAX);
+    shown.take(HEADERS_MAX).map(|(name, value)| (name, text(value))).collect()
+}
+
+const SHOWN: [&str; 5] = ["Subject", "User-Agent", "Diversion", "History-Info", "Alert-Info"];
+const HEADERS_MAX: usize = 32;
+const HEADER_BYTES_MAX: usize = 1024;
