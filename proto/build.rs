@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "src/directory.proto",
         "src/media.proto",
         "src/application.proto",
+        "src/waiting.proto",
     ];
     for file in files {
         println!("cargo::rerun-if-changed={file}");

@@ -203,6 +203,7 @@ fn services() -> Services {
     let users = Users::load(&users, &domain, &realm, Path::new("/")).expect("the users are good");
     Services {
         applications: std::collections::BTreeMap::new(),
+        waiting: None,
         location: Arc::new(registrar),
         directory: Arc::new(UserDirectory::new(&realm, users, None)),
         media: None,

@@ -13,6 +13,7 @@ mod reload;
 mod run;
 mod services;
 mod state;
+mod waiting;
 mod welcome;
 
 use std::process::ExitCode;

@@ -165,6 +165,7 @@ fn shards(
             directory: Arc::clone(&rooms.directory),
             media: rooms.media.clone(),
             applications: rooms.applications.clone(),
+            waiting: rooms.waiting.clone(),
             names: Arc::new(names.clone()),
         };
         inboxes.get_or_insert_with(|| Arc::clone(&place.inboxes));

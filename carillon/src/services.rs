@@ -12,13 +12,13 @@ use node::{clock, rpc};
 use proto::application::Application;
 use proto::directory::{DirectoryClient, DirectoryServer};
 use proto::registrar::{RegistrarClient, RegistrarServer};
-use proto::{ClientLimits, Directory, Location, Media, NearCopy, NearLimits, ServerLimits};
+use proto::{ClientLimits, Directory, Location, Media, MessageWaiting, NearCopy, NearLimits, ServerLimits};
 use registrar::{Added, Registrar, UserDirectory, Users};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
-use crate::{applications, media, metrics};
+use crate::{applications, media, metrics, waiting};
 
 /// Which service a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,9 @@ pub struct Rpc {
     /// Where `carillon proxy` finds the media server, `"https://10.0.0.6:5071"`. Without it, calls whose media must come
     /// through this exchange are refused.
     pub mediaserver: Option<String>,
+    /// Where `carillon proxy` asks what waits in mailboxes, `"https://10.0.0.8:5073"`. Default: nowhere; phones that
+    /// subscribe to message-summary are then told that nobody has messages.
+    pub voicemail: Option<String>,
     /// Applications that are processes of their own, and where they are: `{ mine = "https://10.0.0.7:5072" }`; in
     /// clear (`http://`) on this machine alone. A step of the dial plan hands calls to one by its name. Default: none.
     pub applications: BTreeMap<String, String>,
@@ -60,6 +63,8 @@ pub struct Rooms {
     pub media: Option<Arc<dyn Media>>,
     /// Who conducts calls that the dial plan hands over, by name.
     pub applications: BTreeMap<Box<str>, Arc<dyn Application>>,
+    /// Who knows what waits in mailboxes, where somebody does.
+    pub waiting: Option<Arc<dyn MessageWaiting>>,
     /// The users of this process's own file; absent where another process has them.
     pub users: Option<Arc<UserDirectory>>,
     /// What `/metrics` says of them.
@@ -100,6 +105,7 @@ impl Rooms {
             directory: users.clone(),
             media,
             applications,
+            waiting: None,
             users: Some(users),
             metrics,
         })
@@ -120,6 +126,7 @@ impl Rooms {
         let directory = Arc::new(DirectoryClient::new(channel, ClientLimits::default(), runtime));
         let (media, of_media) = media::elsewhere(config, &trust, runtime)?;
         let (applications, of_applications) = applications::elsewhere(config, &trust, runtime)?;
+        let (waiting, of_waiting) = waiting::elsewhere(config, &trust, runtime)?;
         // Phones that come in the moment of the start should not be told 503. A registrar that is away is a state
         // like any other, though: then the edge goes on, and answers as soon as it is back.
         let open = async { tokio::join!(client.until_open(true), directory.until_open(true)) };
@@ -137,8 +144,9 @@ impl Rooms {
             metrics::of_client(page, "directory", &people.counters());
             of_media(page);
             of_applications(page);
+            of_waiting(page);
         });
-        Ok(Self { location, directory, media, applications, users: None, metrics })
+        Ok(Self { location, directory, media, applications, waiting, users: None, metrics })
     }
 
     /// Lets other processes ask the rooms of this one.

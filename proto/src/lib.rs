@@ -28,6 +28,7 @@ pub mod near;
 mod pipeline;
 pub mod registrar;
 mod serve;
+pub mod waiting;
 pub mod wire;
 
 pub use application::{
@@ -46,3 +47,4 @@ pub use registrar::{
     Location, Path, Register, Registered, RemoveBindings,
 };
 pub use serve::ServerLimits;
+pub use waiting::{MessageWaiting, Summarise, Waiting, WaitingClient, WaitingServer, WaitingSink};

@@ -10,7 +10,8 @@ use node::{Inbox, Input as NodeInput, clock};
 use proto::application::{Application, Command as Wanted, Conductor, Event};
 use proto::media::{Described, Media, MediaEvent, MediaSink, Released};
 use proto::{
-    Asked, Directory, Found, Identified, Located, Location, Registered, Reply, ServiceError, Sink, Ticket,
+    Asked, Directory, Found, Identified, Located, Location, MessageWaiting, Registered, Reply, ServiceError,
+    Sink, Ticket,
 };
 use sip::transport::{NextHop, Outbox};
 
@@ -53,6 +54,8 @@ pub struct Services {
     pub media: Option<Arc<dyn Media>>,
     /// Who conducts the calls that the dial plan hands over, by name.
     pub applications: BTreeMap<Box<str>, Arc<dyn Application>>,
+    /// Who knows what waits in mailboxes, where somebody does.
+    pub waiting: Option<Arc<dyn MessageWaiting>>,
     /// Where hosts are.
     pub names: Arc<dyn Names>,
 }
