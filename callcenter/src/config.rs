@@ -15,6 +15,20 @@ use toml::Spanned;
 
 pub use read::{Mistake, Read, read};
 
+/// `[callcenter]`: the limits of what answers calls.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How many calls may be in menus at a time, some 2 KB each. Default 10,000. More are given back to the dial plan.
+    pub runs_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { runs_max: 10_000 }
+    }
+}
+
 /// `[[menu]]`: what callers hear at a number, and what their keys do.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,3 +7,7 @@
 
 pub mod config;
 pub mod core;
+pub mod service;
+
+pub use config::Config;
+pub use service::Callcenter;

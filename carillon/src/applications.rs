@@ -7,7 +7,7 @@ use anyhow::Result;
 use node::rpc;
 use node::telemetry::Page;
 use proto::application::{Application, ApplicationClient, RunLimits};
-use proxy::core::plan::Attached;
+use proxy::core::plan::{Attached, AttachedNumber};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
@@ -40,9 +40,42 @@ pub fn elsewhere(config: &Config, trust: &rpc::Trust, runtime: &Handle) -> Resul
     Ok((applications, Arc::new(metrics)))
 }
 
+/// Those that are part of us, unless they are processes of their own, and those of others.
+pub fn here(
+    config: &Config,
+    own: Vec<(&str, Arc<dyn Application>)>,
+    trust: Option<&rpc::Trust>,
+    runtime: &Handle,
+) -> Result<Room> {
+    let (mut applications, metrics) = match trust {
+        Some(trust) => elsewhere(config, trust, runtime)?,
+        None => nobody(),
+    };
+    for (name, application) in own {
+        applications.entry(name.into()).or_insert(application);
+    }
+    Ok((applications, metrics))
+}
+
+/// The names of all.
+pub fn names(config: &Config) -> impl Iterator<Item = &str> {
+    let others = config.rpc.applications.keys().map(String::as_str);
+    others.chain([callcenter::service::NAME])
+}
+
 /// What the services of this file add to its dial plan.
-pub fn attached(config: &Config) -> Attached {
-    Attached { applications: config.rpc.applications.keys().cloned().collect(), ..Attached::default() }
+pub fn attached(config: &Config, numbers: Vec<AttachedNumber>) -> Attached {
+    Attached { applications: names(config).map(str::to_owned).collect(), numbers, unanswered: None }
+}
+
+/// Tells people of numbers at which nobody answers.
+pub fn warn_of_missing(config: &Config) {
+    if !config.menu.is_empty() && !config.rpc.applications.contains_key(callcenter::service::NAME) {
+        tracing::warn!(
+            "[[menu]]: no menu answers here; write [rpc] applications = {{ callcenter = \"https://10.0.0.8:5073\" }} \
+             and run `carillon callcenter` there"
+        );
+    }
 }
 
 /// What is wrong with the names.

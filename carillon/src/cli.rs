@@ -54,6 +54,11 @@ pub enum Command {
         after_help = "Example: carillon mediaserver --config mediaserver.toml   ([rpc] listen = \"10.0.0.6:5071\")"
     )]
     Mediaserver,
+    /// The menus alone, for proxies to hand calls to.
+    #[command(
+        after_help = "Example: carillon callcenter --config callcenter.toml   ([rpc] listen = \"10.0.0.8:5073\")"
+    )]
+    Callcenter,
     /// Read a configuration, say what is wrong with it, and start nothing.
     #[command(after_help = "Example: carillon check company.toml")]
     Check {

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use callcenter::config::{HolidaysConfig, MenuConfig};
+use callcenter::core::Book;
 use node::config::{ListenAddress, Problem, Report, Source};
+use prompt::Language;
 use proxy::ProxyConfig;
 use proxy::config::plan::{DialConfig, GroupConfig, RouteConfig};
 use proxy::core::plan::{Plan, PlanError};
@@ -11,12 +14,14 @@ use registrar::{UserConfig, Users};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::applications;
+use crate::{applications, attendant};
 
 /// One file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// What callers hear where neither their call nor a menu says another language: `"fr"` or `"en"`. Default `"en"`.
+    pub language: Option<Spanned<String>>,
     /// Where SIP is spoken.
     pub sip: node::listen::Config,
     /// How hosts of other domains are found.
@@ -47,6 +52,20 @@ pub struct Config {
     pub route: Vec<Spanned<RouteConfig>>,
     /// Groups of users.
     pub group: Vec<Spanned<GroupConfig>>,
+    /// What answers calls.
+    pub callcenter: callcenter::Config,
+    /// Menus that callers hear.
+    pub menu: Vec<Spanned<MenuConfig>>,
+    /// Days on which menus are closed.
+    pub holidays: Vec<Spanned<HolidaysConfig>>,
+}
+
+impl Config {
+    /// What callers hear where nobody says another language. A tag that is none is a mistake, which [`load`] says.
+    pub fn spoken(&self) -> Language {
+        let named = self.language.as_ref().and_then(|tag| Language::of(tag.get_ref()));
+        named.unwrap_or(Language::English)
+    }
 }
 
 /// `[timers]`: RFC 3261 §17.1.1.1 and Table 4.
@@ -77,6 +96,8 @@ pub struct Checked {
     pub users: Users,
     /// The dial plan.
     pub plan: Arc<Plan>,
+    /// The menus.
+    pub book: Arc<Book>,
     /// What works and is probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -97,15 +118,23 @@ pub fn load(source: &Source, listen: &[String]) -> Result<Checked, Report> {
     });
     let names: Vec<&str> = names.collect();
     let shown = |error: PlanError| source.problem(error.at, error.what);
-    let plan =
-        Plan::build(&config.dial, &config.route, &config.group, &names, &applications::attached(&config));
-    match (users, plan) {
-        (Some(users), Ok((plan, warnings))) if problems.is_empty() => {
-            let warnings = warnings.into_iter().map(shown).collect();
-            Ok(Checked { users, plan: Arc::new(plan), warnings, config })
+    if let Some(tag) = &config.language
+        && let Err(what) = attendant::language(tag.get_ref())
+    {
+        problems.push(source.problem(tag.span(), what));
+    }
+    let menus = attendant::read(&config, source);
+    let numbers = menus.as_ref().map_or_else(|_| Vec::new(), |menus| menus.numbers.clone());
+    let attached = applications::attached(&config, numbers);
+    let plan = Plan::build(&config.dial, &config.route, &config.group, &names, &attached);
+    match (users, plan, menus) {
+        (Some(users), Ok((plan, warnings)), Ok(menus)) if problems.is_empty() => {
+            let warnings = warnings.into_iter().map(shown).chain(menus.warnings).collect();
+            Ok(Checked { users, plan: Arc::new(plan), book: menus.book, warnings, config })
         }
-        (_, plan) => {
+        (_, plan, menus) => {
             problems.extend(plan.err().into_iter().flatten().map(shown));
+            problems.extend(menus.err().into_iter().flatten());
             Err(Report(problems))
         }
     }
@@ -174,10 +203,30 @@ mod tests {
             "registrar.toml",
             "edge.toml",
             "mediaserver.toml",
+            "callcenter.toml",
+            "french-company.toml",
         ] {
             let source = Source::read(&folder.join(name)).expect("it is there");
             let checked = load(&source, &[]).unwrap_or_else(|report| panic!("{report}"));
             assert_eq!(checked.warnings, [], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_menu_is_checked_with_its_keys_its_number_and_its_greeting() {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples");
+        let good = std::fs::read_to_string(examples.join("french-company.toml")).expect("it is there");
+        for (from, to, said) in [
+            ("1 = \"alice\"", "1 = \"Alice\"", "menu \"accueil\": no user Alice; alice exists"),
+            ("\"7000\"", "\"6002\"", "extension 6002 is in use by a user"),
+            ("bonjour.wav", "salut.wav", "greeting salut.wav: not in "),
+            ("bonjour.wav", "french-company.toml", "greeting french-company.toml: "),
+            ("\"fr\" ", "\"klingon\" ", "language: \"klingon\" is not spoken here; there are fr, en"),
+        ] {
+            let text = good.replacen(from, to, 1);
+            let source = Source::of(&examples.join("french-company.toml"), &text);
+            let report = load(&source, &[]).expect_err(to).to_string();
+            assert!(report.contains(said), "{said:?} in {report}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! put into one process or into several.
 
 mod applications;
+mod attendant;
 mod cli;
 mod config;
 mod ctl;
@@ -42,6 +43,7 @@ fn obey(cli: &Cli) -> Result<()> {
         Some(Command::Proxy) => run::run(Role::Proxy, &cli.common, &folder),
         Some(Command::Registrar) => run::run(Role::Registrar, &cli.common, &folder),
         Some(Command::Mediaserver) => media::run(&cli.common, &folder),
+        Some(Command::Callcenter) => attendant::run(&cli.common, &folder),
         Some(Command::Check { file }) => {
             let checked = config::load(&Source::read(file)?, &cli.common.listen)?;
             for warning in &checked.warnings {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use callcenter::Callcenter;
 use node::Inbox;
 use node::config::Source;
 use node::dns::Resolver;
@@ -24,6 +25,8 @@ pub struct Reload {
     pub listen: Vec<String>,
     /// The users of the file; absent where another process has them.
     pub users: Option<Arc<UserDirectory>>,
+    /// The menus of this process; absent where another process has them.
+    pub callcenter: Option<Callcenter>,
     /// The dial plan, for tools.
     pub plan: Arc<ArcSwap<Plan>>,
     /// The ways into the shards.
@@ -62,6 +65,9 @@ impl Reload {
         }
         if let Some(names) = &self.names {
             names.configure(&checked.config.dns);
+        }
+        if let Some(callcenter) = &self.callcenter {
+            callcenter.replace(checked.book);
         }
         self.plan.store(Arc::clone(&checked.plan));
         let Some(settings) = &self.settings else { return Ok(()) };

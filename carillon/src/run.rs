@@ -42,7 +42,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
             (Source::of(&folder.join("first.toml"), EXAMPLE), Some(example))
         }
     };
-    let Checked { mut config, users, plan, warnings } = config::load(&source, &common.listen)?;
+    let Checked { mut config, users, plan, book, warnings } = config::load(&source, &common.listen)?;
     config.sip.state_folder = Some(folder.to_path_buf());
     let log = node::telemetry::Log { json: config.log.json || common.log_json, ..config.log.clone() };
     log.start(common.log.as_deref())?;
@@ -57,7 +57,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
     let inside = runtime.enter();
     let socket = ctl::server::bind(folder)?;
     let rooms = match role {
-        Role::Whole | Role::Registrar => Rooms::here(role, &config, users, folder, runtime.handle())?,
+        Role::Whole | Role::Registrar => Rooms::here(role, (&config, book), users, folder, runtime.handle())?,
         Role::Proxy => Rooms::elsewhere(&config, folder, runtime.handle())?,
     };
     if role == Role::Registrar {
@@ -83,6 +83,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         file: common.config.clone(),
         listen: common.listen.clone(),
         users: rooms.users.clone(),
+        callcenter: rooms.callcenter.clone(),
         plan: Arc::clone(&plan),
         inboxes: Arc::clone(&inboxes),
         settings: settings.map(Mutex::new),

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use callcenter::Callcenter;
+use callcenter::core::Book;
+use callcenter::service::NAME;
 use node::telemetry::Page;
 use node::{clock, rpc};
 use proto::application::Application;
@@ -18,7 +21,7 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
-use crate::{applications, media, metrics, waiting};
+use crate::{applications, attendant, media, metrics, waiting};
 
 /// Which service a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,8 @@ pub struct Rooms {
     pub applications: BTreeMap<Box<str>, Arc<dyn Application>>,
     /// Who knows what waits in mailboxes, where somebody does.
     pub waiting: Option<Arc<dyn MessageWaiting>>,
+    /// The menus of this process; absent where another process has them.
+    pub callcenter: Option<Callcenter>,
     /// The users of this process's own file; absent where another process has them.
     pub users: Option<Arc<UserDirectory>>,
     /// What `/metrics` says of them.
@@ -73,7 +78,13 @@ pub struct Rooms {
 
 impl Rooms {
     /// Registrar and directory of this process itself, and media when it is whole. Bindings expire as long as `runtime` runs.
-    pub fn here(role: Role, config: &Config, users: Users, state: &Path, runtime: &Handle) -> Result<Self> {
+    pub fn here(
+        role: Role,
+        (config, book): (&Config, Arc<Book>),
+        users: Users,
+        state: &Path,
+        runtime: &Handle,
+    ) -> Result<Self> {
         let ([a, b], [c, d], [run, _]) = (clock::seed(), clock::seed(), clock::seed());
         let registrar = Registrar::new(&config.registrar, [a, b, c, d], run);
         let registrar = Arc::new(registrar.map_err(|what| anyhow!("[registrar] {what}"))?);
@@ -88,17 +99,25 @@ impl Rooms {
         let counted = Arc::clone(&registrar);
         let (media, of_media) =
             if role == Role::Whole { media::here(config, state)? } else { media::nobody() };
-        let (applications, of_applications) = match role {
+        let trust = match role {
             Role::Whole if !config.rpc.applications.is_empty() => {
-                let trust = rpc::Trust::of_asker(&folder(config, state))?;
-                applications::elsewhere(config, &trust, runtime)?
+                Some(rpc::Trust::of_asker(&folder(config, state))?)
             }
-            Role::Whole | Role::Proxy | Role::Registrar => applications::nobody(),
+            Role::Whole | Role::Proxy | Role::Registrar => None,
         };
+        let callcenter = (role == Role::Whole)
+            .then(|| attendant::here(config, book, Arc::clone(&users) as Arc<dyn Directory>));
+        let menus = callcenter.clone().map(|here| (NAME, Arc::new(here) as Arc<dyn Application>));
+        let own = menus.into_iter().collect();
+        let (applications, of_applications) = applications::here(config, own, trust.as_ref(), runtime)?;
+        let menus = callcenter.clone();
         let metrics = Arc::new(move |page: &mut Page| {
             metrics::of_registrar(page, &counted.counters());
             of_media(page);
             of_applications(page);
+            if let Some(menus) = &menus {
+                menus.metrics(page);
+            }
         });
         Ok(Self {
             location: registrar,
@@ -106,6 +125,7 @@ impl Rooms {
             media,
             applications,
             waiting: None,
+            callcenter,
             users: Some(users),
             metrics,
         })
@@ -127,6 +147,7 @@ impl Rooms {
         let (media, of_media) = media::elsewhere(config, &trust, runtime)?;
         let (applications, of_applications) = applications::elsewhere(config, &trust, runtime)?;
         let (waiting, of_waiting) = waiting::elsewhere(config, &trust, runtime)?;
+        applications::warn_of_missing(config);
         // Phones that come in the moment of the start should not be told 503. A registrar that is away is a state
         // like any other, though: then the edge goes on, and answers as soon as it is back.
         let open = async { tokio::join!(client.until_open(true), directory.until_open(true)) };
@@ -146,7 +167,7 @@ impl Rooms {
             of_applications(page);
             of_waiting(page);
         });
-        Ok(Self { location, directory, media, applications, waiting, users: None, metrics })
+        Ok(Self { location, directory, media, applications, waiting, callcenter: None, users: None, metrics })
     }
 
     /// Lets other processes ask the rooms of this one.

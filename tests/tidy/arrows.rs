@@ -32,7 +32,7 @@ const ROOMS: [Room; 16] = [
     room("callcenter", &["node", "prompt", "proto", "store"], &[]),
     room(
         "carillon",
-        &["callcenter", "mediaserver", "node", "proto", "proxy", "registrar", "sip", "store"],
+        &["callcenter", "mediaserver", "node", "prompt", "proto", "proxy", "registrar", "sip", "store"],
         &[],
     ),
     room(
