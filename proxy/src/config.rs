@@ -86,6 +86,9 @@ pub struct ProxyConfig {
     /// Octets of a request above which a hop whose transport is our choice is tried by TCP first
     /// (RFC 3261 §18.1.1). Default 1300.
     pub datagram_bytes_max: usize,
+    /// The language of what callers hear from the exchange itself, `en` or `fr`, unless their phones ask for another.
+    /// Default `en`.
+    pub language: String,
     /// What the Server header says. Default `Carillon`; empty leaves the header out.
     pub server: String,
 }
@@ -116,6 +119,7 @@ impl Default for ProxyConfig {
             question_timeout: Duration::from_secs(2),
             retry_after: Duration::from_secs(10),
             datagram_bytes_max: 1300,
+            language: "en".into(),
             server: "Carillon".into(),
         }
     }

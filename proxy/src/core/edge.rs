@@ -348,6 +348,10 @@ impl Edge {
             (Waiter::Attended(slot), Answer::Described(answer)) => {
                 self.means.with_call(turn, slot, |call, means, turn| call.on_attended(means, turn, answer));
             }
+            (Waiter::Joined(slot, serial), Answer::Described(answer)) => {
+                self.means
+                    .with_call(turn, slot, |call, means, turn| call.on_joined(means, turn, serial, answer));
+            }
             (Waiter::Begun(slot, id), Answer::Done(answer)) => {
                 self.means.with_call(turn, slot, |call, means, turn| call.on_begun(means, turn, id, answer));
             }
@@ -359,6 +363,7 @@ impl Edge {
                 | Waiter::Early(_)
                 | Waiter::Crossing(..)
                 | Waiter::Attended(_)
+                | Waiter::Joined(..)
                 | Waiter::Begun(..)
                 | Waiter::Released,
                 _,
@@ -468,7 +473,7 @@ impl Edge {
         if let Some(server) = context.server.filter(|_| context.call.is_none() || !is_connected) {
             self.means.endpoint.set_user(server, User::Alone);
         }
-        context.call.filter(|_| !is_connected)
+        context.call.filter(|_| !is_connected && context.ring.is_none())
     }
 }
 

@@ -241,7 +241,7 @@ impl ResponseContext {
         }
         .write(&settings, out);
         match self.call {
-            Some(call) => Self::conduct_copy(call, means, place, hop, listener, out),
+            Some(call) => Self::conduct_copy(call, means, branch.leg, hop, listener, out),
             None => true,
         }
     }

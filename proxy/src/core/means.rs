@@ -66,6 +66,8 @@ pub enum Waiter {
     Crossing(Slot, u16),
     /// A conducted call, for what its caller is told while an application holds it.
     Attended(Slot),
+    /// A conducted call, for the answer of somebody whom it rang.
+    Joined(Slot, u16),
     /// A conducted call, for what it had begun under that number.
     Begun(Slot, u32),
     /// Nobody, after the end of a call's media.
@@ -85,9 +87,11 @@ impl Waiter {
             Self::Bindings(..) | Self::Flow(_) => Answer::Located(Err(ServiceError::Deadline)),
             Self::Address(..) | Self::Client(_) => Answer::Resolved(Err(ServiceError::Deadline)),
             Self::Begun(..) => Answer::Done(Err(ServiceError::Deadline)),
-            Self::Offered(..) | Self::Early(_) | Self::Crossing(..) | Self::Attended(_) => {
-                Answer::Described(Err(ServiceError::Deadline))
-            }
+            Self::Offered(..)
+            | Self::Early(_)
+            | Self::Crossing(..)
+            | Self::Attended(_)
+            | Self::Joined(..) => Answer::Described(Err(ServiceError::Deadline)),
             Self::Released => Answer::Released(Err(ServiceError::Deadline)),
             Self::Registration(_) => Answer::Registered(Err(ServiceError::Deadline)),
         }

@@ -11,7 +11,6 @@ use smallvec::SmallVec;
 
 use super::answer;
 use super::best::{Answer, Challenge, Verdict};
-use super::call::invite::leg_number;
 use super::effect::{Tried, Turn};
 use super::means::{Means, User};
 use super::response_context::{Branch, BranchState, Kind, ResponseContext};
@@ -73,9 +72,10 @@ impl ResponseContext {
         }
         if self.answered.is_none() && !self.cancelled && !branch.abandoned {
             if let Some(call) = self.call {
-                let leg = leg_number(place);
-                means.with_call(turn, call, |call, means, turn| {
-                    call.on_provisional(means, turn, leg, message)
+                let (leg, ring) = (branch.leg, self.ring.as_ref().map(|ring| ring.serial));
+                means.with_call(turn, call, |call, means, turn| match ring {
+                    Some(serial) => call.on_ring_provisional(means, turn, serial),
+                    None => call.on_provisional(means, turn, leg, message),
                 });
                 return;
             }
@@ -121,10 +121,10 @@ impl ResponseContext {
         status: Status,
         message: &Message<'_>,
     ) {
-        if let Some(call) = self.call {
-            means.with_call(turn, call, |call, _, _| call.on_leg_failed(leg_number(place)));
-        }
         let branch = &mut self.branches[place];
+        if let Some(call) = self.call {
+            means.with_call(turn, call, |call, _, _| call.on_leg_failed(branch.leg));
+        }
         if branch.abandoned {
             return;
         }
@@ -220,6 +220,7 @@ impl ResponseContext {
             // §16.7 step 6: what was a 503 is told as a 500 of our own.
             Answer::Received(octets) if verdict.status != 500 || octets.starts_with(b"SIP/2.0 500") => {
                 self.answered = Some(verdict.status);
+                self.tell_ring_failed(means, verdict.status);
                 let limits = means.settings.limits;
                 if let Ok(message) = Message::parse(&octets, &limits) {
                     self.send_received(means, turn, &message, &verdict.challenges);
@@ -246,6 +247,7 @@ impl ResponseContext {
             return;
         }
         self.answered = Some(status);
+        self.tell_ring_failed(means, status);
         let Some(server) = self.server else { return };
         answer::respond(means, turn, server, Status::new(status).unwrap_or(Status::of(500)), reason, headers);
     }

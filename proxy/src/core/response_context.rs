@@ -15,6 +15,8 @@ use sip::transport::{Flow, NextHop};
 use smallvec::SmallVec;
 
 use super::best::Best;
+use super::call::application_ring::Ring;
+use super::call::invite::NO_LEG;
 use super::means::Means;
 use super::route::Step;
 use super::route_headers::Way;
@@ -72,6 +74,8 @@ pub(crate) struct ResponseContext {
     pub redirections: u8,
     /// True once a 6xx forbids new branches (RFC 3261 §16.7 step 5).
     pub closed: bool,
+    /// What it rings for, when its call has a caller already.
+    pub ring: Option<Box<Ring>>,
     /// True while an application holds the call.
     pub held: bool,
     /// The conducted call that its INVITE opens.
@@ -110,6 +114,10 @@ pub(crate) struct Plan {
     pub seconds: Option<u32>,
     /// The last user that was found for a step.
     pub callee: Option<Arc<proto::User>>,
+    /// True while a user is looked up for an application, whose phones do not ring.
+    pub seeks: bool,
+    /// True when he was, for the present step.
+    pub sought: bool,
     /// True until the first copy of the present rank is sent.
     pub begins: bool,
     /// When the present rank has rung for its seconds.
@@ -150,6 +158,8 @@ pub(crate) struct Branch {
     pub timer_c: Option<Instant>,
     /// True once it is not wanted any more: only a 2xx of it still counts.
     pub abandoned: bool,
+    /// Its leg, in a conducted call.
+    pub leg: u16,
     /// True when it said more than 100.
     pub has_rung: bool,
     /// The breadth that it may use (RFC 5393 §5.3.3.1).
@@ -205,6 +215,7 @@ impl Branch {
             state: BranchState::Resolving,
             timer_c: None,
             abandoned: false,
+            leg: NO_LEG,
             has_rung: false,
             breadth: 0,
             failed: None,
@@ -271,6 +282,7 @@ impl ResponseContext {
             closed: false,
             looked_again: false,
             redirections: 0,
+            ring: None,
             held: false,
             call: None,
             asked: SmallVec::new(),
@@ -310,7 +322,8 @@ impl ResponseContext {
     pub fn deadline(&self) -> Option<Instant> {
         let timers =
             self.branches.iter().filter(|branch| branch.is_pending()).filter_map(|branch| branch.timer_c);
-        timers.chain(self.plan.ends).min()
+        let until = self.ring.as_ref().filter(|_| self.answered.is_none()).and_then(|ring| ring.until);
+        timers.chain(self.plan.ends).chain(until).min()
     }
 
     /// How many branches count against the breadth.

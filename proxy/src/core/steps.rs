@@ -89,6 +89,10 @@ impl ResponseContext {
         match answer {
             Ok(Found::User(user)) => {
                 self.plan.callee = Some(Arc::clone(&user));
+                if std::mem::take(&mut self.plan.seeks) {
+                    self.set_place(place, Place::Settled);
+                    return self.begin_when_settled(means, turn);
+                }
                 let question = Locate { now_ms: turn.unix_ms, aor: &user.aor, past_copy: false };
                 match means.ask(turn, Waiter::Bindings(self.id, place as u16), Effect::Locate(question)) {
                     Ok(ticket) => {
@@ -99,12 +103,14 @@ impl ResponseContext {
                 }
             }
             Ok(Found::Nobody { nearest }) => {
+                self.plan.seeks = false;
                 let rule = self.plan.rule.as_deref().unwrap_or_default();
                 let nearest = nearest.unwrap_or_default();
                 tracing::info!(call_id = %self.shown_call_id(means), rule, nearest, "a call for a user who does not exist");
                 self.settle_place(place, 404, "Not Found");
             }
             Err(error) => {
+                self.plan.seeks = false;
                 means.counters.service_errors += 1;
                 tracing::warn!(call_id = %self.shown_call_id(means), %error, "the directory cannot say who is called");
                 self.settle_place(place, 503, "Directory unavailable");

@@ -16,6 +16,9 @@ impl ResponseContext {
                 self.on_timer_c(means, turn, place);
             }
         }
+        if self.rings_too_long(turn.now) {
+            self.stop_ringing(means, turn);
+        }
         if self.plan.ends.is_some_and(|at| at <= turn.now) {
             self.on_seconds(means, turn);
         }

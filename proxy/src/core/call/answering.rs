@@ -10,7 +10,6 @@ use sip::transaction::TransactionId;
 use sip::transport::NextHop;
 use smallvec::SmallVec;
 
-use super::invite::leg_number;
 use super::media::{Passing, Role};
 use super::write::Said;
 use super::{CALLER, Call, late, write};
@@ -31,7 +30,7 @@ impl ResponseContext {
         place: usize,
         message: &Message<'_>,
     ) {
-        let number = leg_number(place);
+        let number = self.branches[place].leg;
         let Some(transaction) = self.branches[place].transaction else { return };
         let hop = means.endpoint.next_hop(transaction).cloned();
         // RFC 3261 §9.2: a caller who gave up gets his 487, even when this crosses our CANCEL.
@@ -40,6 +39,12 @@ impl ResponseContext {
             return late::end(means, turn, message, hop);
         }
         means.endpoint.set_user(transaction, User::Leg(slot, number));
+        if let Some(serial) = self.ring.as_ref().map(|ring| ring.serial) {
+            means.with_call(turn, slot, |call, means, turn| {
+                call.on_rung(means, turn, serial, number, message, hop);
+            });
+            return;
+        }
         if let Some(server) = self.server {
             means.endpoint.set_user(server, User::Conducted(slot));
         }
@@ -213,7 +218,7 @@ impl Call {
     }
 
     /// Makes the dialog of a leg from the 2xx to its INVITE.
-    fn confirm(&mut self, number: u16, message: &Message<'_>) -> bool {
+    pub fn confirm(&mut self, number: u16, message: &Message<'_>) -> bool {
         let Some(leg) = self.leg_mut(number) else { return false };
         // RFC 3261 §12.1.2: what a response must repeat of our request is what names the dialog.
         let own_tag = message.from().ok().and_then(|from| from.tag());

@@ -5,15 +5,20 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use proto::application::{Event, Parting, Started, What};
+use proto::application::{Event, Parting, Party, Reached, Started, What};
 use proto::{Ticket, media};
+use sip::header::Diversion;
+use sip::message::{Message, Name};
 use smallvec::SmallVec;
 
 use super::application_commands::Going;
+use super::application_legs::Ringing;
+use super::application_ring::Order;
 use super::{CALLER, Call};
 use crate::core::effect::{Effect, Turn};
 use crate::core::means::{Means, Waiter};
 use crate::core::plan::application_of;
+use crate::core::route::Decision;
 use crate::core::slots::Slot;
 
 /// What a conducted call knows of applications.
@@ -31,6 +36,22 @@ pub(crate) struct Runs {
     pub described: Option<Box<[u8]>>,
     /// The legs that the application had called: its name and ours.
     pub legs: SmallVec<[(u32, u16); 1]>,
+    /// Who is being rung for it.
+    pub rings: SmallVec<[Ringing; 1]>,
+    /// How often somebody was.
+    pub rung: u16,
+    /// Legs on hold, and whom they heard before.
+    pub held: SmallVec<[(u16, Option<u16>); 1]>,
+    /// Who calls, as applications are told.
+    pub caller: Party,
+    /// The language that he was said to want.
+    pub language: String,
+    /// How often the call was sent on.
+    pub diversions: u8,
+    /// What the dial plan has left: its decision, and the place of the next step.
+    pub rest: Option<(Decision, usize)>,
+    /// The number of the last words, and when they have taken too long.
+    pub apology: Option<(u32, Instant)>,
     /// The crossing of the caller's INVITE when an application has answered it.
     pub answering: Option<u16>,
     /// The number that was given last to what is played, recorded or collected.
@@ -44,6 +65,8 @@ pub(crate) struct Run {
     pub name: Box<str>,
     /// The application's name.
     pub application: Box<str>,
+    /// Whom the call was for.
+    pub callee: Party,
     /// The number of the last event.
     pub number: u64,
     /// Commands that wait for the media server, in their order.
@@ -78,6 +101,14 @@ pub(crate) enum Errand {
     GiveBack(Slot),
     /// The application refuses the INVITE with this status.
     Refuse(Slot, u16),
+    /// It sends the INVITE elsewhere.
+    Reroute(Slot, Box<Order>),
+    /// Somebody is to be rung for this call.
+    Ring(Slot, Box<Order>),
+    /// This context rings no longer.
+    Silence(Slot),
+    /// Nobody is reached by that ringing of this call.
+    RingFailed(Slot, u16, Reached),
 }
 
 impl Call {
@@ -90,11 +121,18 @@ impl Call {
         invite: &[u8],
     ) -> bool {
         self.leave_run(means, turn, Parting::Transferred);
+        for ring in std::mem::take(&mut self.runs.rings) {
+            self.silence(means, turn, &ring);
+        }
+        self.runs.apology = None;
         if self.over || self.runs.count >= RUNS_MAX {
             return false;
         }
         if self.runs.invite.is_empty() {
             self.runs.invite = invite.into();
+            self.runs.caller = started.caller.clone();
+            self.runs.language.clone_from(&started.language);
+            self.runs.diversions = diversions(invite, means);
         }
         self.runs.count += 1;
         let name = format!("{}.{}", self.name, self.runs.count);
@@ -102,6 +140,7 @@ impl Call {
         self.runs.run = Some(Box::new(Run {
             name: name.into(),
             application: application_of(&started.purpose).into(),
+            callee: started.callee.clone(),
             number: 0,
             queue: VecDeque::new(),
             waits: Waits::Nothing,
@@ -138,6 +177,7 @@ impl Call {
             }
         }
         run.going.retain(|going| going.is_reported());
+        self.leave_legs(means, turn, &mut run, true);
         if run.going.is_empty() {
             run.tell(turn, What::Ended(parting));
         } else {
@@ -148,21 +188,15 @@ impl Call {
 
     /// The application says nothing more of its run, and the call stands.
     pub fn lose_run(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
-        let Some(run) = self.runs.run.take() else { return };
+        let Some(mut run) = self.runs.run.take() else { return };
         self.stop_waiting(means, run.waits);
         if !run.going.is_empty() {
             self.stop(means, turn, CALLER, 0);
         }
+        // It hears nothing more.
+        run.application = Box::default();
+        self.leave_legs(means, turn, &mut run, false);
         self.go_on(means, turn);
-    }
-
-    /// The dial plan goes on where no application holds the call any more.
-    fn go_on(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
-        if self.is_unanswered() {
-            means.errands.push_back(Errand::GiveBack(self.context));
-        } else {
-            self.end(means, turn, None, Some(GIVEN_UP));
-        }
     }
 
     fn stop_waiting(&mut self, means: &mut Means, waits: Waits) {
@@ -195,7 +229,8 @@ impl Call {
     /// The moments of its runs.
     pub fn run_deadline(&self) -> Option<Instant> {
         let all = self.runs.run.iter().chain(&self.runs.leaving);
-        all.filter_map(|run| run.until).min()
+        let apology = self.runs.apology.map(|(_, until)| until);
+        all.filter_map(|run| run.until).chain(apology).min()
     }
 
     /// One of them may have come.
@@ -206,6 +241,9 @@ impl Call {
             let mut run = self.runs.leaving.remove(place);
             means.counters.runs_cut += 1;
             run.tell(turn, What::Ended(run.parting));
+        }
+        if let Some((begun, _)) = self.runs.apology.filter(|(_, until)| *until <= now) {
+            self.has_apologised(means, turn, begun);
         }
         if let Some(run) = self.runs.run.as_ref().filter(|run| is_due(run)) {
             means.counters.runs_cut += 1;
@@ -229,5 +267,11 @@ impl Run {
 const RUNS_MAX: u16 = 20;
 /// How long the last recording of a run may take to be reported.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// RFC 3326: why a call ends that its application has left.
-const GIVEN_UP: &[u8] = b"SIP;cause=500;text=\"Application Lost\"";
+
+/// How often a call was sent on before it came here (RFC 5806 §4).
+fn diversions(invite: &[u8], means: &Means) -> u8 {
+    let Ok(message) = Message::parse(invite, &means.settings.limits) else { return 0 };
+    let read = message.elements(Name::Diversion).filter_map(|element| Diversion::parse(element).ok());
+    let count: u64 = read.map(|diversion| u64::from(diversion.counter())).sum();
+    u8::try_from(count).unwrap_or(u8::MAX)
+}

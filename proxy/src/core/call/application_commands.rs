@@ -33,13 +33,15 @@ pub(crate) enum GoingKind {
     Play,
     Record,
     Collect,
+    /// Two legs are joined: only a refusal is told.
+    Join,
 }
 
 impl Going {
     /// True when its end is told even after the call's.
     pub fn is_reported(&self) -> bool {
         match self.kind {
-            GoingKind::Play => false,
+            GoingKind::Play | GoingKind::Join => false,
             GoingKind::Record | GoingKind::Collect => true,
         }
     }
@@ -71,6 +73,12 @@ impl Edge {
                         context.advance(means, turn);
                     }
                 }),
+                Errand::Reroute(context, order) => self.reroute(turn, context, &order),
+                Errand::Ring(call, order) => self.ring(turn, call, &order),
+                Errand::Silence(context) => self.with_context(turn, context, |context, means, turn| {
+                    context.on_cancel(means, turn, None);
+                }),
+                Errand::RingFailed(call, serial, why) => self.on_ring_failed(turn, call, serial, why),
                 Errand::Refuse(context, status) => {
                     self.with_context(turn, context, |context, means, turn| {
                         context.held = false;
@@ -153,11 +161,29 @@ impl Call {
                     self.end(means, turn, None, None);
                 }
             }
-            Command::Dial { .. }
-            | Command::Bridge { .. }
-            | Command::Hold { .. }
-            | Command::Transfer { .. }
-            | Command::HangUp { .. } => self.refuse_command(turn, id, "not done here yet"),
+            Command::Dial { leg, target, within } => self.dial(means, turn, id, leg, target, within),
+            Command::Transfer { leg: 0, target } => self.transfer(means, turn, id, target),
+            Command::Transfer { .. } => {
+                self.refuse_command(turn, id, "only the caller can be sent elsewhere")
+            }
+            Command::Bridge { leg, with } => {
+                let both = self
+                    .attended_leg(leg)
+                    .zip(with.map_or(Some(None), |with| self.attended_leg(with).map(Some)));
+                match both {
+                    Some((number, with)) if with != Some(number) => self.join(means, turn, id, number, with),
+                    Some(_) | None => self.refuse_command(turn, id, "these legs cannot be joined"),
+                }
+            }
+            Command::Hold { leg, on } => match self.attended_leg(leg) {
+                Some(number) => self.hold(means, turn, id, number, on),
+                None => self.refuse_leg(turn, id, leg),
+            },
+            Command::HangUp { leg, .. } => {
+                if !self.hang_up_of(means, turn, leg) {
+                    self.refuse_leg(turn, id, leg);
+                }
+            }
             Command::Unknown(why) => self.refuse_command(turn, id, &why),
         }
     }
@@ -180,6 +206,11 @@ impl Call {
             return Some(CALLER);
         }
         self.runs.legs.iter().find(|(known, _)| *known == leg).map(|(_, number)| *number)
+    }
+
+    /// The same, when the media server talks to it.
+    fn attended_leg(&self, leg: u32) -> Option<u16> {
+        self.number_of(leg).filter(|number| *number != CALLER || !self.is_unanswered())
     }
 
     /// True when the media server talks to this leg; otherwise the command waits until it does, or is refused.
@@ -243,7 +274,7 @@ impl Call {
         let who = Waiter::Begun(self.id, begun);
         Ok(match command {
             Command::Play { sounds, repeat, stop_on_digit, .. } => {
-                let sounds = sounds.iter().map(sound).collect::<Result<Vec<_>, _>>()?;
+                let sounds: Vec<_> = sounds.iter().map(sound).collect();
                 let (repeat, stop_on_digit) = (*repeat, *stop_on_digit);
                 let play = media::Play { call, leg, id, sounds: &sounds, repeat, stop_on_digit };
                 (GoingKind::Play, means.ask(turn, who, Effect::Play(play)))
@@ -270,7 +301,14 @@ impl Call {
         begun: u32,
         answer: Result<(), ServiceError>,
     ) {
-        let Err(error) = answer else { return };
+        let Err(error) = answer else {
+            let is_joined = |going: &Going| going.begun == begun && going.kind == GoingKind::Join;
+            if let Some(run) = &mut self.runs.run {
+                run.going.retain(|going| !is_joined(going));
+            }
+            return;
+        };
+        self.has_apologised(means, turn, begun);
         means.counters.service_errors += u64::from(!matches!(error, ServiceError::Refused(_)));
         if let Some(going) = self.runs.run.as_mut().and_then(|run| run.take(begun)) {
             self.refuse_command(turn, going.id, &error.to_string());
@@ -291,13 +329,13 @@ impl Call {
 }
 
 /// The media server's name of a sound.
-fn sound(sound: &Sound) -> Result<media::Sound<'_>, String> {
-    Ok(match sound {
+fn sound(sound: &Sound) -> media::Sound<'_> {
+    match sound {
         Sound::File(name) => media::Sound::File(name),
-        Sound::Clip { language, name } => return Err(format!("no clip {language}/{name} can be played yet")),
+        Sound::Clip { language, name } => media::Sound::Clip { language, name },
         Sound::Tone(tone) => media::Sound::Tone(*tone),
         Sound::Silence(time) => media::Sound::Silence(*time),
-    })
+    }
 }
 
 /// Commands of one run that wait.

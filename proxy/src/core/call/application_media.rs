@@ -97,8 +97,21 @@ impl Call {
         theirs: Theirs<'_>,
         who: Waiter,
     ) -> Result<Ticket, crate::core::slots::Full> {
-        self.has_media = true;
         let (leg, address) = (Self::media_leg(number), self.address_of(number));
+        self.attend_at(means, turn, leg, theirs, address, who)
+    }
+
+    /// The same for a leg that nothing came from yet.
+    pub fn attend_at(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        leg: media::Leg,
+        theirs: Theirs<'_>,
+        address: Option<std::net::IpAddr>,
+        who: Waiter,
+    ) -> Result<Ticket, crate::core::slots::Full> {
+        self.has_media = true;
         let effect = Effect::Attend(media::Attend { call: &self.name, leg, theirs, address });
         means.ask(turn, who, effect)
     }
@@ -315,7 +328,10 @@ impl Call {
     }
 
     /// Something of a run has ended, or a digit came.
-    pub fn on_media_event(&mut self, turn: &mut Turn<'_>, event: MediaEvent) {
+    pub fn on_media_event(&mut self, means: &mut Means, turn: &mut Turn<'_>, event: MediaEvent) {
+        if let MediaEvent::Played { id, .. } = event {
+            self.has_apologised(means, turn, id);
+        }
         match event {
             MediaEvent::Digit { leg, digit, .. } => {
                 self.on_digit(turn, u16::try_from(leg.number).unwrap_or(OURSELVES), digit);
@@ -359,10 +375,10 @@ impl Call {
     pub fn on_events_missed(&mut self, turn: &mut Turn<'_>) {
         let all = self.runs.run.iter().chain(&self.runs.leaving);
         let going: Vec<Going> = all.flat_map(|run| run.going.iter().copied()).collect();
-        for going in going {
+        for going in going.into_iter().filter(|going| going.kind != GoingKind::Join) {
             let (leg, id, why) = (going.leg, going.id, Ended::Failed);
             self.on_over(turn, going.begun, |_| match going.kind {
-                GoingKind::Play => What::Played { leg, id, why },
+                GoingKind::Play | GoingKind::Join => What::Played { leg, id, why },
                 GoingKind::Record => {
                     What::Recorded { leg, id, file: String::new(), length: std::time::Duration::ZERO, why }
                 }

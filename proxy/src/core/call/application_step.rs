@@ -1,17 +1,19 @@
 //! The step of a dial plan that hands the call to an application: how it begins, what the application is told of the
 //! call, and why it came there.
 
+use proto::Find;
 use proto::application::{Parting, Party, Reached, Started};
 use sip::header::NameAddr;
 use sip::message::{Message, Name};
+use smallvec::SmallVec;
 
 use super::Call;
-use crate::core::effect::Turn;
-use crate::core::means::Means;
+use crate::core::effect::{Effect, Turn};
+use crate::core::means::{Means, Waiter};
 use crate::core::plan::application_of;
 use crate::core::request::{self, Request};
-use crate::core::response_context::{Kind, ResponseContext};
-use crate::core::route::Step;
+use crate::core::response_context::{Kind, Place, ResponseContext};
+use crate::core::route::{Decision, Step};
 
 impl ResponseContext {
     /// True when a step hands the call to an application, now or later.
@@ -21,7 +23,7 @@ impl ResponseContext {
     }
 
     /// Hands the call to an application. False when the next step is to be taken instead; true as well when the call
-    /// has been answered, since it could not be conducted.
+    /// has been answered, since it could not be conducted, and while the user is looked up whom it is for.
     pub fn hand_over(
         &mut self,
         means: &mut Means,
@@ -29,7 +31,15 @@ impl ResponseContext {
         purpose: &str,
         needs_user: bool,
     ) -> bool {
-        if self.kind != Kind::Invite || (needs_user && self.plan.callee.is_none()) {
+        if self.kind != Kind::Invite {
+            return false;
+        }
+        let (purpose, user) = purpose.split_once(':').map_or((purpose, None), |(own, of)| (own, Some(of)));
+        if let Some(user) = user.filter(|user| !self.is_for(user)) {
+            return self.seek(means, turn, user);
+        }
+        self.plan.sought = false;
+        if needs_user && self.plan.callee.is_none() {
             return false;
         }
         if self.call.is_none() && self.branches.is_empty() && !self.begin_call(means, turn) {
@@ -39,7 +49,7 @@ impl ResponseContext {
             tracing::warn!(purpose, "a call that was proxied from its first ring cannot be handed over");
             return false;
         };
-        let octets = means.read_again(self.server);
+        let octets = self.read_request(means);
         let started = self.started(means, &octets, purpose);
         let begun = started.and_then(|started| {
             means.with_call(turn, slot, |call, means, turn| call.begin_run(means, turn, started, &octets))
@@ -49,8 +59,50 @@ impl ResponseContext {
             tracing::warn!(application = application_of(purpose), "no such application takes a call");
             return false;
         }
-        self.held = true;
+        if self.ring.is_some() {
+            // Its caller is connected: nothing is rung for him any more.
+            self.set_rest(means);
+            self.answered = Some(202);
+            self.waiting.clear();
+            self.plan.ends = None;
+            self.abandon_pending(means, turn, None);
+        } else {
+            self.held = true;
+        }
         true
+    }
+
+    fn is_for(&self, user: &str) -> bool {
+        let is_he = |known: &std::sync::Arc<proto::User>| {
+            known.name == user || known.extension.as_deref() == Some(user)
+        };
+        self.plan.callee.as_ref().is_some_and(is_he)
+    }
+
+    /// Looks a user up without ringing his phones; false when that was done, and he is nobody.
+    fn seek(&mut self, means: &mut Means, turn: &mut Turn<'_>, user: &str) -> bool {
+        if std::mem::replace(&mut self.plan.sought, true) {
+            self.plan.sought = false;
+            return false;
+        }
+        let effect = Effect::Find(Find { name_or_extension: user });
+        let Ok(ticket) = means.ask(turn, Waiter::Place(self.id, 0), effect) else { return false };
+        self.asked.push(ticket);
+        self.plan.places = SmallVec::from_elem(Place::Finding, 1);
+        self.plan.seeks = true;
+        self.plan.next -= 1;
+        true
+    }
+
+    /// What comes after this step is taken when the application gives its caller back.
+    fn set_rest(&self, means: &mut Means) {
+        let (Some(call), Some(steps)) = (self.call, &self.plan.steps) else { return };
+        let rule = self.plan.rule.clone().unwrap_or_default();
+        let rest = (self.plan.next < steps.len())
+            .then(|| (Decision { rule, steps: std::sync::Arc::clone(steps) }, self.plan.next));
+        if let Some(call) = means.calls.call_mut(call) {
+            call.runs.rest = rest;
+        }
     }
 
     fn started(&self, means: &Means, octets: &[u8], purpose: &str) -> Option<Started> {
@@ -73,6 +125,9 @@ impl ResponseContext {
     }
 
     fn calling(&self, message: &Message<'_>) -> Party {
+        if let Some(ring) = &self.ring {
+            return ring.caller.clone();
+        }
         let shown = message.first(Name::From).and_then(|from| NameAddr::parse(Name::From, from).ok());
         let display = shown.and_then(|from| from.display).map(|display| display.unescape());
         let display_name = display.map(|text| request::lossy(text).into_owned()).unwrap_or_default();
@@ -91,7 +146,12 @@ impl ResponseContext {
         if self.plan.callee.is_none() && self.branches.is_empty() {
             return Reached::Dialled;
         }
-        match self.best.status() {
+        self.reached_by(self.best.status())
+    }
+
+    /// What a failure says of it.
+    pub fn reached_by(&self, status: Option<u16>) -> Reached {
+        match status {
             Some(486 | 600) => Reached::Busy,
             Some(603..=699) => Reached::Declined,
             // A phone that rang for as long as it may, or that says so itself.
@@ -107,6 +167,7 @@ impl ResponseContext {
     /// The application has answered the INVITE.
     pub fn on_application_answered(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
         self.held = false;
+        self.set_rest(means);
         if self.answered.is_none() {
             means.counters.calls_answered += 1;
             self.answered = Some(200);

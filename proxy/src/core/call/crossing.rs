@@ -149,6 +149,9 @@ impl Call {
         if request.method == Method::Bye {
             Self::refuse(means, turn, server, Status::of(200));
             let reason = message.first(Name::Reason);
+            if self.leg_has_left(means, turn, number) {
+                return;
+            }
             return self.end(means, turn, Some(number), reason);
         }
         if is_invite {
@@ -172,7 +175,8 @@ impl Call {
             // RFC 3262 §3: it matches no response of ours.
             return Some((481, false));
         }
-        let talks = self.peer.is_some() || (number == CALLER && !self.is_unanswered());
+        let of_run = self.runs.legs.iter().any(|(_, known)| *known == number);
+        let talks = self.peer.is_some() || of_run || (number == CALLER && !self.is_unanswered());
         if !talks || self.ending.is_some() {
             // RFC 3311 §5.2 says so of an UPDATE that comes too early.
             return Some((500, true));

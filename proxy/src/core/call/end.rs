@@ -56,7 +56,7 @@ impl Call {
         }
     }
 
-    fn say_bye(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, reason: Option<&[u8]>) {
+    pub fn say_bye(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, reason: Option<&[u8]>) {
         let Some(leg) = self.leg_mut(number) else { return };
         let Some(hop) = leg.hop() else { return };
         let via = write::via(means, leg, &hop);
@@ -125,6 +125,9 @@ impl Call {
     pub fn leave(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
         let parting = self.runs.run.as_ref().map_or(Parting::Caller, |run| run.parting);
         self.leave_run(means, turn, parting);
+        for ring in std::mem::take(&mut self.runs.rings) {
+            self.silence(means, turn, &ring);
+        }
         if let Some(ticket) = self.early_asked.take() {
             means.questions.close(ticket);
         }

@@ -126,7 +126,7 @@ impl Edge {
             | MediaEvent::Recorded { .. }
             | MediaEvent::Collected { .. }
             | MediaEvent::Digit { .. } => {
-                self.means.with_call(turn, slot, |call, _, turn| call.on_media_event(turn, event));
+                self.means.with_call(turn, slot, |call, means, turn| call.on_media_event(means, turn, event));
                 return;
             }
         };

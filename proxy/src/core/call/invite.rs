@@ -2,7 +2,7 @@
 //! §8.1.1, §12.1.2) and the media server's offer.
 
 use proto::ServiceError;
-use proto::media::{self, Described};
+use proto::media::{self, Described, Theirs};
 use sip::edit::Edit;
 use sip::message::{Message, Name};
 use sip::transport::{ListenerId, NextHop};
@@ -25,27 +25,42 @@ impl ResponseContext {
         hop: &NextHop,
     ) -> bool {
         let Some(slot) = self.call else { return false };
-        let (number, context) = (leg_number(place), self.id);
-        let from_address = Some(self.flow.remote.ip());
-        let octets = means.read_again(self.server);
+        let (mut number, context) = (self.branches[place].leg, self.id);
+        let (from_address, rings) = (Some(self.flow.remote.ip()), self.ring.is_some());
+        let octets = self.read_request(means);
         let asked = means.with_call(turn, slot, |call, means, turn| {
-            call.add_legs(means, number);
-            if !call.offered || call.leg(number).is_some_and(|leg| leg.offer.is_some()) {
-                return None;
+            if number == NO_LEG {
+                number = call.add_leg(means)?;
             }
-            let message = Message::parse(&octets, &means.settings.limits).ok()?;
+            if call.leg(number).is_some_and(|leg| leg.offer.is_some()) {
+                return Some(None);
+            }
+            let who = Waiter::Offered(context, place as u16);
+            if rings {
+                let (leg, address) = (Call::media_leg(number), Some(hop.remote().ip()));
+                return Some(Some(call.attend_at(means, turn, leg, Theirs::Nothing, address, who)));
+            }
+            let message = Message::parse(&octets, &means.settings.limits).ok();
+            let Some(sdp) = message.as_ref().and_then(write::sdp).filter(|_| call.offered) else {
+                return Some(None);
+            };
             let passing = Passing {
                 role: Role::Offer,
                 from: Call::media_leg(CALLER),
                 to: Call::media_leg(number),
-                sdp: write::sdp(&message)?,
+                sdp,
                 from_address,
                 to_address: Some(hop.remote().ip()),
             };
-            Some(call.describe(means, turn, Waiter::Offered(context, place as u16), passing))
+            Some(Some(call.describe(means, turn, who, passing)))
         });
         means.reading = octets;
-        match asked.flatten() {
+        self.branches[place].leg = number;
+        let Some(asked) = asked.flatten() else {
+            self.fail_branch(place, 503, "Too Many Legs");
+            return true;
+        };
+        match asked {
             None => false,
             Some(Ok(ticket)) => {
                 self.branches[place].asked = Some(ticket);
@@ -69,10 +84,11 @@ impl ResponseContext {
         let Some(slot) = self.call else { return };
         let Some(branch) = self.branches.get_mut(place).filter(|branch| branch.is_pending()) else { return };
         branch.asked = None;
+        let number = branch.leg;
         match answer {
             Ok(described) => {
                 means.with_call(turn, slot, |call, _, _| {
-                    if let Some(leg) = call.leg_mut(leg_number(place)) {
+                    if let Some(leg) = call.leg_mut(number) {
                         leg.offer = Some(described.sdp);
                     }
                 });
@@ -95,12 +111,11 @@ impl ResponseContext {
     pub fn conduct_copy(
         slot: Slot,
         means: &mut Means,
-        place: usize,
+        number: u16,
         hop: &NextHop,
         listener: ListenerId,
         octets: &mut Vec<u8>,
     ) -> bool {
-        let number = leg_number(place);
         let copy = std::mem::take(octets);
         let settings = std::sync::Arc::clone(&means.settings);
         let Some(leg) = means.calls.leg_mut(slot, number) else { return false };
@@ -137,13 +152,13 @@ impl ResponseContext {
 }
 
 impl Call {
-    /// Makes the legs up to that number.
-    fn add_legs(&mut self, means: &mut Means, number: u16) {
-        while self.legs.len() <= usize::from(number) {
-            let (call_id, tag) = (write::draw_call_id(means), write::draw(means));
-            means.calls.add_tag(&tag, self.id, self.legs.len() as u16);
-            self.legs.push(Leg::new(call_id.as_bytes(), &tag));
-        }
+    /// Makes a leg more; `None` when there are too many.
+    fn add_leg(&mut self, means: &mut Means) -> Option<u16> {
+        let number = u16::try_from(self.legs.len()).ok().filter(|_| self.legs.len() < LEGS_MAX)?;
+        let (call_id, tag) = (write::draw_call_id(means), write::draw(means));
+        means.calls.add_tag(&tag, self.id, number);
+        self.legs.push(Leg::new(call_id.as_bytes(), &tag));
+        Some(number)
     }
 
     /// The name of one answer of a leg towards the media server.
@@ -152,10 +167,9 @@ impl Call {
     }
 }
 
-/// The leg of a branch.
-pub(crate) fn leg_number(place: usize) -> u16 {
-    place as u16 + 1
-}
-
+/// The leg of a branch that has none yet.
+pub(crate) const NO_LEG: u16 = u16::MAX;
+/// Legs of one call.
+pub(crate) const LEGS_MAX: usize = 60;
 /// The CSeq of the first request of each leg.
 const FIRST: &[u8] = b"1 INVITE";

@@ -74,6 +74,11 @@ impl Calls {
         self.by_tag.contains_key(tag.as_bytes())
     }
 
+    /// A call that nobody is working on.
+    pub fn call_mut(&mut self, slot: Slot) -> Option<&mut Call> {
+        self.slots.get_mut(slot)?.as_deref_mut()
+    }
+
     /// One leg of a call that nobody is working on.
     pub fn leg_mut(&mut self, slot: Slot, number: u16) -> Option<&mut Leg> {
         self.slots.get_mut(slot)?.as_mut()?.leg_mut(number)

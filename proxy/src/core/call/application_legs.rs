@@ -1,0 +1,451 @@
+//! The legs that an application has called, and how they come together: dialling, joining, transfers, hold. The media
+//! server talks to each of them, as it does to the caller, and joins two when they are to hear each other.
+
+use std::time::Duration;
+
+use proto::application::{Outcome, Parting, Reached, What};
+use proto::media::{self, Described, Repeat, Theirs, Tone};
+use proto::{ServiceError, Ticket};
+use sip::dialog::Outgoing;
+use sip::message::Message;
+use sip::transport::NextHop;
+
+use super::application::{Errand, Run};
+use super::application_commands::GoingKind;
+use super::application_ring::{Order, To};
+use super::{CALLER, Call, late, write};
+use crate::core::effect::{Effect, Turn};
+use crate::core::means::{Means, Waiter};
+use crate::core::slots::Slot;
+
+/// Somebody who is being rung for a call.
+#[derive(Debug)]
+pub(crate) struct Ringing {
+    /// Which ringing of the call.
+    pub serial: u16,
+    /// The context that rings, once it does.
+    pub context: Option<Slot>,
+    pub why: RingFor,
+    /// The leg that has answered, while the media server hears of it.
+    pub number: Option<u16>,
+    /// The question to it.
+    pub asked: Option<Ticket>,
+    /// True once it was told that somebody rings.
+    pub has_rung: bool,
+}
+
+/// Why somebody is rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RingFor {
+    /// A command: the application's name of the leg, and the command's id.
+    Dial { leg: u32, id: u32 },
+    /// A command: its id.
+    Transfer { id: u32 },
+    /// The dial plan goes on behind an application.
+    Rest,
+}
+
+impl Call {
+    /// Calls somebody for the application.
+    pub fn dial(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        id: u32,
+        leg: u32,
+        to: String,
+        within: Duration,
+    ) {
+        let is_used = leg == 0
+            || self.runs.legs.iter().any(|(known, _)| *known == leg)
+            || self
+                .runs
+                .rings
+                .iter()
+                .any(|ring| matches!(ring.why, RingFor::Dial { leg: known, .. } if known == leg));
+        if is_used || self.legs.len() >= super::invite::LEGS_MAX {
+            return self.refuse_command(turn, id, "the leg is in use, or there are too many");
+        }
+        let within = within.clamp(Duration::from_secs(1), *means.settings.config.ring_timeout);
+        self.begin_ring(means, RingFor::Dial { leg, id }, To::Number(to), Some(within), None);
+    }
+
+    /// Sends the caller elsewhere. While somebody is rung the application has the call still, and keeps it when nobody
+    /// answers.
+    pub fn transfer(&mut self, means: &mut Means, turn: &mut Turn<'_>, id: u32, to: String) {
+        let is_under_way = self.runs.rings.iter().any(|ring| !matches!(ring.why, RingFor::Dial { .. }));
+        if self.runs.diversions >= DIVERSIONS_MAX || is_under_way {
+            return self.refuse_command(turn, id, "the call was sent on too often, or is just being sent on");
+        }
+        self.runs.diversions += 1;
+        let by = self.runs.run.as_ref().map(|run| run.callee.clone()).unwrap_or_default();
+        let by = if by.number.is_empty() { by.user } else { by.number };
+        let diverted = Some((by, self.runs.diversions));
+        if self.is_unanswered() {
+            let order = self.order(0, To::Number(to), None, diverted, true);
+            self.leave_run(means, turn, Parting::Transferred);
+            means.errands.push_back(Errand::Reroute(self.context, Box::new(order)));
+        } else {
+            self.begin_ring(means, RingFor::Transfer { id }, To::Number(to), None, diverted);
+        }
+    }
+
+    /// The dial plan goes on where an application has left its caller; without a step an apology is all there is.
+    pub fn go_on(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        if self.is_unanswered() {
+            means.errands.push_back(Errand::GiveBack(self.context));
+        } else if self.peer.is_some() || !self.runs.rings.is_empty() || self.over {
+            // Somebody talks with the caller, or will.
+        } else if let Some((decision, next)) = self.runs.rest.take() {
+            self.begin_ring(means, RingFor::Rest, To::Steps(decision, next), None, None);
+        } else {
+            self.apologise(means, turn);
+        }
+    }
+
+    fn begin_ring(
+        &mut self,
+        means: &mut Means,
+        why: RingFor,
+        to: To,
+        within: Option<Duration>,
+        diverted: Option<(String, u8)>,
+    ) {
+        self.runs.rung = self.runs.rung.wrapping_add(1);
+        let serial = self.runs.rung;
+        let hands_over = !matches!(why, RingFor::Dial { .. });
+        let order = self.order(serial, to, within, diverted, hands_over);
+        let ringing = Ringing { serial, context: None, why, number: None, asked: None, has_rung: false };
+        self.runs.rings.push(ringing);
+        means.errands.push_back(Errand::Ring(self.id, Box::new(order)));
+    }
+
+    fn order(
+        &self,
+        serial: u16,
+        to: To,
+        within: Option<Duration>,
+        diverted: Option<(String, u8)>,
+        hands_over: bool,
+    ) -> Order {
+        let caller = self.runs.caller.clone();
+        let callee = self.runs.run.as_ref().map(|run| run.callee.clone()).unwrap_or_default();
+        let by = if callee.user.is_empty() { &caller } else { &callee };
+        let by = if by.user.is_empty() { Default::default() } else { (by.user.clone(), by.number.clone()) };
+        Order { serial, to, by, caller, within, diverted, hands_over }
+    }
+
+    /// Which context rings.
+    pub fn note_ring(&mut self, serial: u16, context: Slot) {
+        if let Some(ring) = self.runs.rings.iter_mut().find(|ring| ring.serial == serial) {
+            ring.context = Some(context);
+        }
+    }
+
+    /// Somebody rings.
+    pub fn on_ring_provisional(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16) {
+        let Some(ring) = self.runs.rings.iter_mut().find(|ring| ring.serial == serial) else { return };
+        if std::mem::replace(&mut ring.has_rung, true) {
+            return;
+        }
+        match ring.why {
+            RingFor::Dial { leg, id } => {
+                self.tell(turn, What::Dialled { leg, id, outcome: Outcome::Ringing });
+            }
+            RingFor::Transfer { .. } | RingFor::Rest => {
+                self.play_plainly(means, turn, media::Sound::Tone(RINGBACK), Repeat::Forever);
+            }
+        }
+    }
+
+    /// Nobody is reached.
+    pub fn on_ring_failed(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16, why: Reached) {
+        let Some(place) = self.runs.rings.iter().position(|ring| ring.serial == serial) else { return };
+        let ring = self.runs.rings.remove(place);
+        if let Some(number) = ring.number {
+            self.hang_up_leg(means, turn, number, None);
+        }
+        match ring.why {
+            RingFor::Dial { leg, id } => {
+                let outcome = match why {
+                    Reached::NoAnswer => Outcome::NoAnswer,
+                    Reached::Busy => Outcome::Busy,
+                    Reached::Declined => Outcome::Declined,
+                    Reached::Unreachable | Reached::Dialled => Outcome::Unreachable,
+                };
+                self.tell(turn, What::Dialled { leg, id, outcome });
+            }
+            RingFor::Transfer { id } if self.runs.run.is_some() => {
+                self.stop(means, turn, CALLER, 0);
+                self.refuse_command(turn, id, &format!("nobody took the call: {why:?}"));
+            }
+            RingFor::Transfer { .. } | RingFor::Rest => {
+                self.stop(means, turn, CALLER, 0);
+                self.go_on(means, turn);
+            }
+        }
+    }
+
+    /// Somebody has answered who was rung for this call.
+    pub fn on_rung(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        serial: u16,
+        number: u16,
+        message: &Message<'_>,
+        hop: Option<NextHop>,
+    ) {
+        let is_wanted = !self.over && self.runs.rings.iter().any(|ring| ring.serial == serial);
+        let sdp = write::sdp(message).filter(|_| is_wanted);
+        let (Some(sdp), true) = (sdp, self.confirm(number, message)) else {
+            late::end(means, turn, message, hop);
+            return self.on_ring_failed(means, turn, serial, Reached::Unreachable);
+        };
+        self.acknowledge_first(means, turn, number);
+        let who = Waiter::Joined(self.id, serial);
+        let asked = self.attend(means, turn, number, Theirs::Answer(sdp), who).ok();
+        if let Some(ring) = self.runs.rings.iter_mut().find(|ring| ring.serial == serial) {
+            ring.number = Some(number);
+            ring.asked = asked;
+        }
+        if asked.is_none() {
+            self.on_ring_failed(means, turn, serial, Reached::Unreachable);
+        }
+    }
+
+    /// The media server talks to a leg that has answered, or cannot.
+    pub fn on_joined(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        serial: u16,
+        answer: Result<Described, ServiceError>,
+    ) {
+        if let Err(error) = answer {
+            means.counters.service_errors += 1;
+            tracing::warn!(%error, "the media server does not talk to a phone that has answered");
+            return self.on_ring_failed(means, turn, serial, Reached::Unreachable);
+        }
+        let Some(place) = self.runs.rings.iter().position(|ring| ring.serial == serial) else { return };
+        let ring = self.runs.rings.remove(place);
+        let Some(number) = ring.number else { return };
+        match ring.why {
+            RingFor::Dial { leg, .. } => {
+                self.runs.legs.push((leg, number));
+                self.tell(turn, What::Answered { leg });
+            }
+            RingFor::Transfer { .. } | RingFor::Rest => {
+                self.stop(means, turn, CALLER, 0);
+                self.join(means, turn, 0, CALLER, Some(number));
+                self.leave_run(means, turn, Parting::Transferred);
+            }
+        }
+    }
+
+    /// Joins two legs, or parts one. The one that the caller hears is his peer from then on.
+    pub fn join(&mut self, means: &mut Means, turn: &mut Turn<'_>, id: u32, number: u16, with: Option<u16>) {
+        self.runs.begun += 1;
+        let begun = self.runs.begun;
+        let (leg, other) = (Self::media_leg(number), with.map(Self::media_leg));
+        let effect = Effect::Bridge(media::Bridge { call: &self.name, leg, with: other });
+        if means.ask(turn, Waiter::Begun(self.id, begun), effect).is_err() {
+            return self.refuse_command(turn, id, "too many questions");
+        }
+        if let Some(run) = self.runs.run.as_mut().filter(|_| id > 0) {
+            run.going.push(super::application_commands::Going {
+                begun,
+                id,
+                leg: 0,
+                number,
+                kind: GoingKind::Join,
+            });
+        }
+        self.peer = match (number, with) {
+            (CALLER, other) => other,
+            (other, Some(CALLER)) => Some(other),
+            (one, other) if self.peer == Some(one) || (other.is_some() && self.peer == other) => None,
+            _ => self.peer,
+        };
+        self.peer_knows = false;
+    }
+
+    /// Puts a leg on hold: it hears a sign from time to time, and nobody hears it.
+    pub fn hold(&mut self, means: &mut Means, turn: &mut Turn<'_>, id: u32, number: u16, on: bool) {
+        if on {
+            let with = self.partner(number);
+            self.runs.held.retain(|(held, _)| *held != number);
+            self.runs.held.push((number, with));
+            self.join(means, turn, id, number, None);
+            self.runs.begun += 1;
+            let sounds = [media::Sound::Tone(ON_HOLD)];
+            let play = media::Play {
+                call: &self.name,
+                leg: Self::media_leg(number),
+                id: self.runs.begun,
+                sounds: &sounds,
+                repeat: Repeat::Forever,
+                stop_on_digit: false,
+            };
+            // Without it the hold is silent.
+            let _ = means.ask(turn, Waiter::Begun(self.id, 0), Effect::Play(play));
+            return;
+        }
+        let Some(place) = self.runs.held.iter().position(|(held, _)| *held == number) else {
+            return self.refuse_command(turn, id, "the leg is not on hold");
+        };
+        let (_, with) = self.runs.held.remove(place);
+        self.stop(means, turn, number, 0);
+        if let Some(with) = with.filter(|with| self.leg(*with).is_some_and(|leg| leg.dialog.is_some())) {
+            self.join(means, turn, id, number, Some(with));
+        }
+    }
+
+    /// The application hangs up a leg that it had called, connected or not.
+    pub fn hang_up_of(&mut self, means: &mut Means, turn: &mut Turn<'_>, leg: u32) -> bool {
+        if let Some(place) = self.runs.legs.iter().position(|(known, _)| *known == leg) {
+            let (_, number) = self.runs.legs.remove(place);
+            self.hang_up_leg(means, turn, number, None);
+            self.tell(turn, What::Left { leg });
+            return true;
+        }
+        let of_leg = |why: RingFor| matches!(why, RingFor::Dial { leg: known, .. } if known == leg);
+        let Some(place) = self.runs.rings.iter().position(|ring| of_leg(ring.why)) else { return false };
+        let ring = self.runs.rings.remove(place);
+        self.silence(means, turn, &ring);
+        if let RingFor::Dial { leg, id } = ring.why {
+            self.tell(turn, What::Dialled { leg, id, outcome: Outcome::NoAnswer });
+        }
+        true
+    }
+
+    /// A leg has said BYE. False when that ends the call.
+    pub fn leg_has_left(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) -> bool {
+        let of_run = self.runs.legs.iter().position(|(_, known)| *known == number);
+        if number == CALLER || (self.peer == Some(number) && (of_run.is_none() || self.runs.run.is_none())) {
+            return false;
+        }
+        self.let_go(means, turn, number);
+        if let Some(place) = of_run {
+            let (leg, _) = self.runs.legs.remove(place);
+            self.tell(turn, What::Left { leg });
+        } else if let Some(serial) =
+            self.runs.rings.iter().find(|ring| ring.number == Some(number)).map(|ring| ring.serial)
+        {
+            self.on_ring_failed(means, turn, serial, Reached::Unreachable);
+        }
+        true
+    }
+
+    /// Ends what was rung and called for a run, but for who talks with the caller; `all` is false where a transfer goes
+    /// on without its application.
+    pub fn leave_legs(&mut self, means: &mut Means, turn: &mut Turn<'_>, run: &mut Run, all: bool) {
+        for (leg, number) in std::mem::take(&mut self.runs.legs) {
+            run.tell(turn, What::Left { leg });
+            if self.peer != Some(number) {
+                self.hang_up_leg(means, turn, number, None);
+            }
+        }
+        for ring in std::mem::take(&mut self.runs.rings) {
+            if all || matches!(ring.why, RingFor::Dial { .. }) {
+                self.silence(means, turn, &ring);
+            } else {
+                self.runs.rings.push(ring);
+            }
+        }
+        self.runs.held.clear();
+    }
+
+    /// Stops ringing.
+    pub fn silence(&mut self, means: &mut Means, turn: &mut Turn<'_>, ring: &Ringing) {
+        if let Some(ticket) = ring.asked {
+            means.questions.close(ticket);
+        }
+        if let Some(number) = ring.number {
+            self.hang_up_leg(means, turn, number, None);
+        }
+        match ring.context {
+            Some(context) => means.errands.push_back(Errand::Silence(context)),
+            // It was ordered in this very turn.
+            None => means.errands.retain(
+                |errand| !matches!(errand, Errand::Ring(call, order) if *call == self.id && order.serial == ring.serial),
+            ),
+        }
+    }
+
+    /// BYE to one leg, and nothing is left of it.
+    fn hang_up_leg(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, reason: Option<&[u8]>) {
+        self.say_bye(means, turn, number, reason);
+        self.let_go(means, turn, number);
+    }
+
+    fn let_go(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+        if let Some(leg) = self.leg_mut(number) {
+            leg.dialog = None;
+        }
+        if self.peer == Some(number) {
+            self.peer = None;
+        }
+        self.release(means, turn, Some(number));
+    }
+
+    /// The ACK to the 2xx of a leg's first INVITE.
+    fn acknowledge_first(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+        let Some(leg) = self.leg_mut(number) else { return };
+        let Some(hop) = leg.hop() else { return };
+        let via = write::via(means, leg, &hop);
+        leg.ack.clear();
+        if let Some(dialog) = &leg.dialog {
+            let cseq = dialog.local_number().unwrap_or(1);
+            dialog.acknowledge(cseq, &Outgoing::new(via.as_bytes()), &mut leg.ack);
+            turn.wire().send_octets(hop, None, &leg.ack);
+        }
+    }
+
+    fn play_plainly(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        sound: media::Sound<'_>,
+        repeat: Repeat,
+    ) {
+        self.runs.begun += 1;
+        let (call, leg, id) = (&*self.name, Self::media_leg(CALLER), self.runs.begun);
+        let play = media::Play { call, leg, id, sounds: &[sound], repeat, stop_on_digit: false };
+        if means.ask(turn, Waiter::Begun(self.id, id), Effect::Play(play)).is_err() {
+            tracing::debug!(call = &*self.name, "too many questions: a caller hears nothing");
+        }
+    }
+
+    /// The last words to a caller whom nobody takes.
+    fn apologise(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        if self.runs.apology.is_some() {
+            return;
+        }
+        let of_caller = std::mem::take(&mut self.runs.language);
+        let language = if of_caller.is_empty() { means.settings.config.language.clone() } else { of_caller };
+        let clip = media::Sound::Clip { language: &language, name: "apology" };
+        self.play_plainly(means, turn, clip, Repeat::Times(1));
+        self.runs.apology = Some((self.runs.begun, turn.now + APOLOGY_MAX));
+    }
+
+    /// The apology is over, or nobody hears it.
+    pub fn has_apologised(&mut self, means: &mut Means, turn: &mut Turn<'_>, begun: u32) {
+        if self.runs.apology.is_some_and(|(own, _)| own == begun) {
+            self.end(means, turn, None, Some(GIVEN_UP));
+        }
+    }
+}
+
+/// How often a call may be sent on.
+const DIVERSIONS_MAX: u8 = 5;
+/// How long an apology may take.
+const APOLOGY_MAX: Duration = Duration::from_secs(15);
+/// RFC 3326: why a call ends that nobody takes.
+const GIVEN_UP: &[u8] = b"SIP;cause=480;text=\"Nobody Took The Call\"";
+/// What a caller hears while somebody else is rung for him (ITU-T E.180).
+const RINGBACK: Tone =
+    Tone { hz: [440, 0], on: Duration::from_millis(1500), off: Duration::from_millis(3500), times: 0 };
+/// What a leg on hold hears.
+const ON_HOLD: Tone =
+    Tone { hz: [425, 0], on: Duration::from_millis(200), off: Duration::from_millis(9800), times: 0 };
