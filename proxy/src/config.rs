@@ -1,5 +1,6 @@
 //! `[proxy]`: what the edge allows, and the limit of each of its tables. Plain data, read once.
 
+pub mod notifier;
 pub mod plan;
 
 use node::config::{Duration, Network};
@@ -89,6 +90,8 @@ pub struct ProxyConfig {
     /// The language of what callers hear from the exchange itself, `en` or `fr`, unless their phones ask for another.
     /// Default `en`.
     pub language: String,
+    /// What phones may watch.
+    pub notifier: notifier::NotifierConfig,
     /// What the Server header says. Default `Carillon`; empty leaves the header out.
     pub server: String,
 }
@@ -120,6 +123,7 @@ impl Default for ProxyConfig {
             retry_after: Duration::from_secs(10),
             datagram_bytes_max: 1300,
             language: "en".into(),
+            notifier: notifier::NotifierConfig::default(),
             server: "Carillon".into(),
         }
     }

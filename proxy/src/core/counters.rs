@@ -55,6 +55,16 @@ pub struct Counters {
     pub flows_looked_up: u64,
     /// ACKs that belonged to nothing.
     pub stray_acks: u64,
+    /// Subscriptions begun.
+    pub subscriptions: u64,
+    /// Subscriptions refused (`subscriptions_max`, `subscriptions_per_user_max`).
+    pub subscriptions_refused: u64,
+    /// Subscriptions whose time ran out.
+    pub subscriptions_expired: u64,
+    /// Subscriptions ended because a NOTIFY was refused or not answered.
+    pub subscriptions_failed: u64,
+    /// NOTIFYs of our own.
+    pub notifies: u64,
     /// Questions that no service answered in time.
     pub questions_unanswered: u64,
     /// Answers that came too late, or for somebody who had gone.
@@ -70,6 +80,8 @@ pub struct Gauges {
     pub requests: usize,
     /// Registrations being decided.
     pub registrations: usize,
+    /// Subscriptions.
+    pub subscriptions: usize,
     /// Calls that the call core conducts, answered or not.
     pub conducted: usize,
     /// Questions to services.
@@ -108,6 +120,11 @@ impl Counters {
             ("forged_tokens", self.forged_tokens),
             ("flows_looked_up", self.flows_looked_up),
             ("stray_acks", self.stray_acks),
+            ("subscriptions", self.subscriptions),
+            ("subscriptions_refused", self.subscriptions_refused),
+            ("subscriptions_expired", self.subscriptions_expired),
+            ("subscriptions_failed", self.subscriptions_failed),
+            ("notifies", self.notifies),
             ("questions_unanswered", self.questions_unanswered),
             ("late_answers", self.late_answers),
             ("service_errors", self.service_errors),
@@ -122,6 +139,7 @@ impl Gauges {
         [
             ("requests", self.requests),
             ("registrations", self.registrations),
+            ("subscriptions", self.subscriptions),
             ("conducted", self.conducted),
             ("questions", self.questions),
             ("transactions", self.transactions),

@@ -12,6 +12,7 @@ mod conducted_races;
 mod dialogs;
 mod failover;
 mod forking;
+mod notifier;
 mod phone;
 mod plan;
 mod registration;
