@@ -9,6 +9,8 @@ mod calls;
 mod cancel;
 mod conducted;
 mod conducted_races;
+mod conducted_reliable;
+mod conducted_sessions;
 mod dialogs;
 mod failover;
 mod forking;
