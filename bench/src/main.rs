@@ -7,6 +7,7 @@ mod cpu;
 mod floor;
 mod load;
 mod memory;
+mod relay;
 mod report;
 mod server;
 
@@ -68,6 +69,7 @@ fn main() -> io::Result<()> {
         &[Peer::Carillon]
     };
     let mut cases = Vec::new();
+    let peers = if options.only.as_deref() == Some(RELAY) { &[] } else { peers };
     for plan in PLANS.iter().filter(|plan| options.wants(plan)) {
         let mut case = Case::new(plan.name, plan.rate, floor::of(plan.kind)?);
         for round in 1..=options.rounds {
@@ -92,9 +94,17 @@ fn main() -> io::Result<()> {
             extra.memory.push((peer, memory::of(peer, &options.carillon)?));
         }
     }
-    report::print(&cases, &extra);
+    let mut relayed = Vec::new();
+    if options.only.as_deref().is_none_or(|only| only == RELAY) {
+        let CommandLine { carillon, rate, rounds, time, alone, .. } = &options;
+        relayed = relay::run(carillon, *rate, *rounds, *time, *alone)?;
+        relay::print(&relayed);
+    }
+    if !peers.is_empty() {
+        report::print(&cases, &extra);
+    }
     if let Some(path) = &options.json {
-        report::write_json(&cases, &extra, path)?;
+        report::write_json(&cases, &extra, &relayed, path)?;
         println!("written: {}", path.display());
     }
     Ok(())
@@ -220,3 +230,5 @@ impl CommandLine {
 }
 
 const CLEAN_RATE_MAX: u32 = 16_000;
+/// The cases of media.
+const RELAY: &str = "relay";

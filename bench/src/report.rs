@@ -130,13 +130,19 @@ pub fn print(cases: &[Case], extra: &Extra) {
     extra.print();
 }
 
-/// Writes `{"cases":[...]}`, with the highest clean rates and the memory where they were measured.
-pub fn write_json(cases: &[Case], extra: &Extra, path: &Path) -> io::Result<()> {
+/// Writes `{"cases":[...]}`, with the highest clean rates, the memory and the relay where they were measured.
+pub fn write_json(
+    cases: &[Case],
+    extra: &Extra,
+    relayed: &[crate::relay::Case],
+    path: &Path,
+) -> io::Result<()> {
     let (clean_rates, memory) = extra.json();
     let value = json!({
         "cases": cases.iter().map(Case::json).collect::<Vec<_>>(),
         "clean_call_rates": clean_rates,
         "memory": memory,
+        "relay": relayed.iter().map(crate::relay::Case::json).collect::<Vec<_>>(),
     });
     std::fs::write(path, serde_json::to_vec_pretty(&value)?)
 }
