@@ -282,6 +282,14 @@ impl Media for Mediaserver {
         })
     }
 
+    fn statistics(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released> {
+        let call = ask.call.to_owned();
+        let leg = ask.leg;
+        self.ask(ask.call, reply, move |sessions, now, _| {
+            Ok(sessions.statistics(now, &Release { call: &call, leg }))
+        })
+    }
+
     fn load(&self, reply: Reply<Load>) -> Asked<Load> {
         reply.now(Ok(Load {
             sessions: u32::try_from(self.sessions()).unwrap_or(u32::MAX),

@@ -54,6 +54,9 @@ pub trait Media: Send + Sync + 'static {
     /// answer is empty.
     fn release(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released>;
 
+    /// The statistics of a leg, or of the whole call, while it stands. What is not there is no error: the answer is empty.
+    fn statistics(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released>;
+
     /// How busy this media server is.
     fn load(&self, reply: Reply<Load>) -> Asked<Load>;
 
@@ -281,7 +284,7 @@ pub struct Stop<'a> {
     pub id: u32,
 }
 
-/// What is over.
+/// What is over, or is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release<'a> {
     /// The asker's name of the call.
@@ -293,7 +296,7 @@ pub struct Release<'a> {
 /// The answer to [`Release`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Released {
-    /// What ended, in the order of the legs.
+    /// What ended, or what there is by now, in the order of the legs.
     pub legs: Vec<LegStatistics>,
 }
 
@@ -320,7 +323,11 @@ pub struct LegStatistics {
     pub strays: u64,
     /// How it sounded, as a mean opinion score times 100 (ITU-T G.107), where that can be said.
     pub mos_100: Option<u16>,
-    /// From its first description to its end, in ms.
+    /// How long nothing came from it while its peer was heard, in ms; counted in seconds.
+    pub one_way_ms: u64,
+    /// How long it sent nothing but silence, in ms, as far as its codec can be heard here; counted in seconds.
+    pub quiet_ms: u64,
+    /// From its first description until now, in ms.
     pub lasted_ms: u64,
 }
 
@@ -387,8 +394,26 @@ pub enum MediaEvent {
         /// Which leg.
         leg: Leg,
     },
+    /// Something is wrong with what comes from a leg, or is right again.
+    Flow {
+        /// Which leg.
+        leg: Leg,
+        /// What.
+        flow: Flow,
+    },
     /// The media of this call are lost.
     Gone,
+}
+
+/// How a leg is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// As it should be, after something was wrong.
+    Heard,
+    /// Nothing comes from it, and packets come from its peer. Said within two seconds.
+    OneWay,
+    /// It sends nothing but silence: a microphone that is off or broken.
+    Quiet,
 }
 
 /// Why something that was played, recorded or collected has ended.

@@ -39,6 +39,12 @@ impl Rewriter {
         self.ssrc
     }
 
+    /// What its timestamps stand at now, once something has left: what a sender's report says (RFC 3550 §6.4.1).
+    pub fn timestamp(&self, now: Instant) -> Option<u32> {
+        let (_, timestamp, at) = self.last?;
+        Some(timestamp.wrapping_add(self.units(now.saturating_duration_since(at))))
+    }
+
     /// The clock rate of what leaves, from the next source on.
     pub fn set_rate(&mut self, rate: u32) {
         if self.rate != rate {
@@ -180,6 +186,15 @@ mod tests {
         assert_eq!((sequence, timestamp, marker), (2, 0xffff_ffa0_u32.wrapping_add(1_120), true));
         flow.rewriter.switch();
         assert_eq!(flow.at(180, 2, 30_001, 0x8000_00a0).0, 3);
+    }
+
+    #[test]
+    fn a_report_says_what_the_timestamps_stand_at() {
+        let mut flow = Flow::new();
+        assert_eq!(flow.rewriter.timestamp(flow.start), None);
+        flow.at(0, 1, 100, 5_000);
+        let later = flow.start + Duration::from_millis(1_000);
+        assert_eq!(flow.rewriter.timestamp(later), Some(0xffff_ff00_u32.wrapping_add(8_000)));
     }
 
     #[test]

@@ -15,7 +15,6 @@ macro_rules! tests {
 
 mod apart;
 mod browser;
-mod company;
 mod conducted;
 mod crash;
 mod domains;
@@ -29,7 +28,6 @@ mod outlive;
 mod phones;
 mod scene;
 mod sipp;
-mod spoken;
 mod strangers;
 mod tools;
 
@@ -76,7 +74,6 @@ fn main() -> ExitCode {
         tools::tests(),
         apart::tests(),
         conducted::tests(),
-        company::tests(),
         crash::tests(),
         domains::tests(),
         outlive::tests(),

@@ -1,7 +1,7 @@
 //! A leg: its ports, what it has said of itself, and its streams.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use proto::ServiceError;
 use proto::media::{Leg, LegStatistics};
@@ -11,8 +11,10 @@ use rtp::rewriter::Rewriter;
 use rtp::sdp::offer_answer::{Author, Negotiation};
 use rtp::sdp::{self, Direction, Edit, Sdp};
 
+use super::flow::Watch;
 use super::latch::Latch;
 use super::received::Received;
+use super::reports::Reports;
 use super::transcoder::Transcoder;
 use super::voice::Voice;
 use super::{Family, Pair, Place, Use, overloaded};
@@ -34,6 +36,7 @@ pub(super) struct LegState {
     pub heard_at: Instant,
     /// Told that it is inactive, and not heard since.
     pub is_silent: bool,
+    pub watch: Watch,
     session_id: u64,
     author: Option<Author>,
     /// Our own offer to it, which has no answer yet.
@@ -53,7 +56,7 @@ pub(super) struct Stream {
     pub sent: u64,
     pub sent_octets: u64,
     pub strays: u64,
-    pub round_trip_us: Option<u32>,
+    pub reports: Reports,
     /// The digits that it dials as events, of one source.
     pub digits: Option<(u32, Box<Receiver>)>,
     /// The numbers of what goes out, once there is more than one source of it.
@@ -150,6 +153,7 @@ impl LegState {
             began: now,
             heard_at: now,
             is_silent: false,
+            watch: Watch::default(),
             session_id,
             author: None,
             asked: None,
@@ -221,7 +225,7 @@ impl LegState {
         self.streams.iter().find_map(|stream| stream.said.codec)
     }
 
-    /// What the chances of its numbers are drawn from.
+    /// What the chances of its numbers and reports are drawn from.
     pub fn seed(&self) -> u64 {
         self.session_id ^ u64::from(self.index) << 48
     }
@@ -231,6 +235,12 @@ impl LegState {
         self.streams.first().map(|stream| Family::of(stream.ports.shown.ip()))
     }
 
+    /// True when something has come from it lately.
+    pub fn is_heard(&self, now: Instant, within: Duration) -> bool {
+        let packets = self.streams.iter().any(|stream| stream.received.packets > 0);
+        packets && now.saturating_duration_since(self.heard_at) < within
+    }
+
     /// True when something should come from it.
     pub fn should_send(&self) -> bool {
         let mut streams = self.streams.iter();
@@ -238,10 +248,24 @@ impl LegState {
             && streams.any(|stream| stream.said.rtp.is_some() && stream.said.direction.sends())
     }
 
-    pub fn statistics(&self, now: Instant) -> LegStatistics {
+    /// True while it is played to: nobody else is heard.
+    pub fn is_played_to(&self) -> bool {
+        self.voice.as_ref().is_some_and(|voice| voice.is_playing())
+    }
+
+    /// Between it and us, where RTCP told it.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.streams.first()?.reports.round_trip
+    }
+
+    /// All that is known of it; `beyond` is the round trip between us and whoever it is joined with.
+    pub fn statistics(&self, now: Instant, beyond: Option<Duration>) -> LegStatistics {
         let sum = |of: fn(&Stream) -> u64| self.streams.iter().map(of).sum();
         let first = self.streams.first();
-        let round_trip_us = first.and_then(|stream| stream.round_trip_us);
+        let own = self.round_trip();
+        let round_trip = own.map(|own| own + beyond.unwrap_or_default()).or(beyond);
+        let round_trip_us = round_trip.map(|trip| u32::try_from(trip.as_micros()).unwrap_or(u32::MAX));
+        let codec = first.and_then(|stream| stream.said.codec).map(|(codec, _)| codec);
         LegStatistics {
             leg: self.name,
             received: sum(|stream| stream.received.packets),
@@ -252,7 +276,9 @@ impl LegState {
             jitter_us: first.map_or(0, |stream| stream.received.jitter().as_micros() as u32),
             round_trip_us,
             strays: sum(|stream| stream.strays),
-            mos_100: first.and_then(|stream| stream.received.mos_100(round_trip_us)),
+            mos_100: first.and_then(|stream| stream.received.mos_100(codec, round_trip)),
+            one_way_ms: self.watch.one_way.as_millis() as u64,
+            quiet_ms: self.watch.quiet.as_millis() as u64,
             lasted_ms: now.saturating_duration_since(self.began).as_millis() as u64,
         }
     }
@@ -278,7 +304,7 @@ impl Stream {
             sent: 0,
             sent_octets: 0,
             strays: 0,
-            round_trip_us: None,
+            reports: Reports::default(),
             digits: None,
             rewriter: None,
             encoder: None,

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use rtp::codec::Codec;
+use rtp::ntp::NtpTime;
 use rtp::packet::Header;
 use rtp::quality::{self, Impairment, Stretch};
 use rtp::reception::Reception;
+use rtp::rtcp::ReportBlock;
 
 /// Figures of one stream that comes to us.
 #[derive(Debug, Clone, Default)]
@@ -41,19 +44,31 @@ impl Received {
         self.source.as_ref().map_or(Duration::ZERO, |source| source.figures().jitter)
     }
 
-    /// The mean opinion score times 100. `None` before a second of sound.
-    pub fn mos_100(&self, round_trip_us: Option<u32>) -> Option<u16> {
+    /// What we report of the present source.
+    pub fn report(&mut self, now: Instant) -> Option<ReportBlock> {
+        self.source.as_mut()?.report(now)
+    }
+
+    /// The source has sent a report of its own.
+    pub fn report_came(&mut self, now: Instant, ssrc: u32, ntp: NtpTime) {
+        if let Some(source) = self.source.as_mut().filter(|source| source.ssrc() == ssrc) {
+            source.report_received(now, ntp);
+        }
+    }
+
+    /// The mean opinion score times 100. `None` before a second of sound. A codec that is not known here counts as G.711.
+    pub fn mos_100(&self, codec: Option<Codec>, round_trip: Option<Duration>) -> Option<u16> {
         if self.packets < 50 {
             return None;
         }
-        let way = Duration::from_micros(round_trip_us.unwrap_or(0).into()) / 2;
+        let way = round_trip.unwrap_or_default() / 2;
         let stretch = Stretch {
             // A packet of 20 ms is waited for, and a buffer holds about twice the jitter.
             delay: way + Duration::from_millis(20) + self.jitter() * 2,
             loss: self.lost() as f64 / (self.lost() + self.packets) as f64,
             burst_ratio: 1.0,
         };
-        let codec = Impairment::G711_CONCEALED;
+        let codec = codec.map_or(Impairment::G711_CONCEALED, Codec::impairment);
         let opinion = quality::opinion(&codec, quality::rating(&codec, &stretch));
         Some((opinion * 100.0).round() as u16)
     }
@@ -90,11 +105,11 @@ mod tests {
 
     #[test]
     fn loss_and_delay_are_heard() {
-        let clean = stream(|_| false).mos_100(None).expect("long enough");
+        let clean = stream(|_| false).mos_100(None, None).expect("long enough");
         let lossy = stream(|n| n % 10 == 5);
-        let lossy_mos = lossy.mos_100(None).expect("long enough");
+        let lossy_mos = lossy.mos_100(None, None).expect("long enough");
         assert!(clean >= 435 && (290..360).contains(&lossy_mos), "{clean} {lossy_mos}");
-        assert!(lossy.mos_100(Some(800_000)) < Some(lossy_mos - 50));
-        assert_eq!(Received::default().mos_100(None), None);
+        assert!(lossy.mos_100(None, Some(Duration::from_millis(800))) < Some(lossy_mos - 50));
+        assert_eq!(Received::default().mos_100(None, None), None);
     }
 }

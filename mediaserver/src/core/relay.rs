@@ -7,8 +7,9 @@ use proto::media::{DigitForm, MediaEvent};
 use rtp::dtmf::{Press, Receiver};
 use rtp::packet::{Arrival, HEADER_BYTES, Header, HeaderMut, Packet};
 
+use super::flow;
 use super::latch::Mark;
-use super::leg::{Said, Stream};
+use super::leg::{LegState, Said, Stream};
 use super::session::Session;
 use super::transcoder::Transcoder;
 use super::voice::{HEARD, Scratch};
@@ -25,7 +26,7 @@ impl Session {
         tools: &mut Tools<'_>,
     ) {
         match Arrival::of(octets) {
-            Arrival::Rtcp => self.rtcp(used, from, octets, tools),
+            Arrival::Rtcp => self.rtcp(now, used, from, octets, tools),
             Arrival::Rtp if !used.is_rtcp => match HeaderMut::of(octets).map(|header| header.header()) {
                 Some(header) => self.rtp(now, used, (from, &header), octets, tools),
                 None => self.other(now, used, from, octets, tools),
@@ -42,54 +43,58 @@ impl Session {
         octets: &mut [u8],
         tools: &mut Tools<'_>,
     ) {
-        let Some(leg) = self.legs.get_mut(usize::from(used.leg)).and_then(Option::as_mut) else { return };
-        let Some(stream) = leg.streams.get_mut(usize::from(used.stream)) else { return };
+        let Session { call, legs, .. } = self;
+        let Some((leg, peer)) = pair(legs, used.leg) else { return };
+        let LegState { name, voice, streams, watch, .. } = leg;
+        let Some(stream) = streams.get_mut(usize::from(used.stream)) else { return };
         if !stream.latch.admits(now, from, Some(Mark { ssrc: header.ssrc, sequence: header.sequence })) {
             stream.strays += 1;
             tools.counters.strays += 1;
             return;
         }
         stream.received.packet(now, header, octets.len(), stream.said.clock_hz.max(1));
-        let (said, peer) = (stream.said, leg.peer);
         leg.heard_at = now;
         leg.is_silent = false;
-        let heard = stream.dialled(now, header, octets);
-        if let Some(voice) = &mut leg.voice {
-            voice.take(now, &said, octets);
+        if used.stream == 0
+            && header.sequence.is_multiple_of(flow::ONE_OF)
+            && let Some(codec) = stream.said.sound(header.payload_type)
+            && let Ok(packet) = Packet::read(octets)
+        {
+            watch.hear(now, codec, packet.payload);
         }
-        let heard = heard.map(|digit| (digit, DigitForm::Event)).or_else(|| {
+        let mut pressed = stream.dialled(now, header, octets).map(|digit| (digit, DigitForm::Event));
+        let said = &stream.said;
+        if let Some(voice) = voice {
+            voice.take(now, said, octets);
             // A leg that has no events dials by tones, which are listened for while digits are collected.
-            let codec = said.sound(header.payload_type).filter(|_| said.events.is_none())?;
-            let voice = leg.voice.as_mut()?;
-            let digit = voice.hear(codec, Packet::read(octets).ok()?.payload, tools.scratch)?;
-            Some((digit, HEARD))
-        });
-        if let Some((digit, how)) = heard {
-            let name = leg.name;
-            let ended = leg.voice.as_mut().map(|voice| voice.digit(now, name, digit));
-            tools.out.tell(&self.call, MediaEvent::Digit { leg: name, digit, how });
-            if let Some(voice) = &mut leg.voice {
-                voice.end_recording_by(digit, &self.call, name, tools.out);
+            if let Some(codec) = said.sound(header.payload_type).filter(|_| said.events.is_none())
+                && let Ok(packet) = Packet::read(octets)
+            {
+                pressed = voice.hear(codec, packet.payload, tools.scratch).map(|digit| (digit, HEARD));
+            }
+        }
+        if let Some((digit, how)) = pressed {
+            let ended = voice.as_mut().map(|voice| voice.digit(now, *name, digit));
+            tools.out.tell(call, MediaEvent::Digit { leg: *name, digit, how });
+            if let Some(voice) = voice {
+                voice.end_recording_by(digit, call, *name, tools.out);
             }
             for event in ended.into_iter().flatten().flatten() {
-                tools.out.tell(self.call(), event);
+                tools.out.tell(call, event);
             }
         }
-        let peer = peer.filter(|_| said.direction.sends());
-        let peer = peer.and_then(|peer| self.legs.get_mut(usize::from(peer))?.as_mut());
-        let peer = peer.filter(|peer| !peer.voice.as_ref().is_some_and(|voice| voice.is_playing()));
-        let mut peer = peer;
+        let mut peer = peer.filter(|peer| said.direction.sends() && !peer.is_played_to());
         if let Some(voice) = peer.as_mut().and_then(|peer| peer.voice.as_mut()) {
-            voice.take_other(now, &said, octets);
+            voice.take_other(now, said, octets);
         }
         match peer.and_then(|peer| peer.streams.get_mut(usize::from(used.stream))) {
-            Some(stream) if stream.target().is_some() => stream.pass_on(now, &said, header, octets, tools),
+            Some(stream) if stream.target().is_some() => stream.pass_on(now, said, header, octets, tools),
             _ => tools.counters.unrouted += 1,
         }
     }
 
-    fn rtcp(&mut self, used: Use, from: SocketAddr, octets: &[u8], tools: &mut Tools<'_>) {
-        let Some(leg) = self.legs.get_mut(usize::from(used.leg)).and_then(Option::as_mut) else { return };
+    fn rtcp(&mut self, now: Instant, used: Use, from: SocketAddr, octets: &[u8], tools: &mut Tools<'_>) {
+        let Some((leg, peer)) = pair(&mut self.legs, used.leg) else { return };
         let Some(stream) = leg.streams.get_mut(usize::from(used.stream)) else { return };
         if !stream.latch.is_host(from.ip()) {
             stream.strays += 1;
@@ -99,12 +104,23 @@ impl Session {
         if used.is_rtcp {
             stream.rtcp_from = Some(from);
         }
-        let peer = leg.peer.and_then(|peer| self.legs.get(usize::from(peer))?.as_ref());
-        let stream = peer.and_then(|peer| peer.streams.get(usize::from(used.stream)));
-        // Reports of one source mean nothing where its packets have other numbers.
-        let target = stream.filter(|stream| stream.rewriter.is_none()).and_then(Stream::rtcp_target);
-        match target {
-            Some((port, to)) => tools.out.send(port, to, octets),
+        if !stream.said.is_secure
+            && let Some((ssrc, ntp)) = stream.reports.came(now, octets)
+        {
+            stream.received.report_came(now, ssrc, ntp);
+        }
+        let has_own = stream.rewriter.is_some();
+        let stream = peer.and_then(|peer| peer.streams.get_mut(usize::from(used.stream)));
+        // Reports of one source mean nothing where its packets have other numbers: that leg has reports of ours.
+        let stream = stream.filter(|stream| stream.rewriter.is_none());
+        match stream.and_then(|stream| Some((stream.rtcp_target()?, stream))) {
+            Some(((port, to), stream)) => {
+                if !stream.said.is_secure {
+                    stream.reports.went(now, octets);
+                }
+                tools.out.send(port, to, octets);
+            }
+            None if has_own => {}
             None => tools.counters.unrouted += 1,
         }
     }
@@ -132,6 +148,17 @@ impl Session {
             None => tools.counters.unrouted += 1,
         }
     }
+}
+
+/// A leg, and the one that hears it.
+fn pair(legs: &mut [Option<LegState>], leg: u16) -> Option<(&mut LegState, Option<&mut LegState>)> {
+    let own = usize::from(leg);
+    let peer = legs.get(own)?.as_ref()?.peer.map(usize::from).filter(|peer| *peer != own);
+    let Some(peer) = peer.filter(|peer| *peer < legs.len()) else {
+        return Some((legs.get_mut(own)?.as_mut()?, None));
+    };
+    let [own, peer] = legs.get_disjoint_mut([own, peer]).ok()?;
+    Some((own.as_mut()?, peer.as_mut()))
 }
 
 impl Stream {

@@ -1,11 +1,13 @@
 //! A session: the legs of one call, and who hears whom.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use proto::media::{Leg, LegStatistics, MediaEvent};
+use proto::media::{Flow, Leg, LegStatistics, MediaEvent};
+use rtp::ntp::NtpTime;
 
+use super::flow::Look;
 use super::leg::LegState;
-use super::{Out, Place};
+use super::{Place, Terms, Tools};
 
 /// The media of one call.
 #[derive(Debug)]
@@ -69,7 +71,8 @@ impl Session {
 
     /// Ends a leg or all; a branch that is not the one which was heard last has nothing of its own.
     pub fn release(&mut self, place: &mut Place<'_>, name: Option<Leg>) -> Vec<LegStatistics> {
-        let mut ended = Vec::new();
+        let mut ended = self.statistics(place.now, name);
+        ended.retain(|of| name.is_none_or(|name| of.leg == name));
         for at in 0..self.legs.len() {
             let is_meant = |leg: &LegState| name.is_none_or(|name| leg.name == name);
             if !self.legs[at].as_ref().is_some_and(is_meant) {
@@ -78,24 +81,57 @@ impl Session {
             self.part(at as u16);
             self.end_recording(at as u16, 0, place.out);
             if let Some(mut leg) = self.legs[at].take() {
-                ended.push(leg.statistics(place.now));
                 leg.end(place);
             }
         }
         ended
     }
 
-    /// Tells of legs that should be heard and are not; gives how many.
-    pub fn look_around(&mut self, now: Instant, inactivity: Duration, out: &mut dyn Out) -> u64 {
-        let mut found = 0;
-        for leg in self.legs.iter_mut().flatten() {
-            let silent = now.saturating_duration_since(leg.heard_at);
-            if silent >= inactivity && !leg.is_silent && leg.should_send() {
+    /// What there is by now of a leg or all.
+    pub fn statistics(&self, now: Instant, name: Option<Leg>) -> Vec<LegStatistics> {
+        let legs = self.legs.iter().flatten().filter(|leg| name.is_none_or(|name| leg.name == name));
+        let beyond = |leg: &LegState| self.legs.get(usize::from(leg.peer?))?.as_ref()?.round_trip();
+        legs.map(|leg| leg.statistics(now, beyond(leg))).collect()
+    }
+
+    /// Tells of legs that should be heard and are not.
+    pub fn look_around(&mut self, now: Instant, terms: &Terms, tools: &mut Tools<'_>) {
+        for at in 0..self.legs.len() {
+            let Some(leg) = &self.legs[at] else { continue };
+            let peer = leg.peer.and_then(|peer| self.legs.get(usize::from(peer))?.as_ref());
+            let is_peer_heard = peer.is_some_and(|peer| peer.is_heard(now, terms.one_way));
+            let Some(leg) = &mut self.legs[at] else { continue };
+            let unheard = now.saturating_duration_since(leg.heard_at);
+            let should_send = leg.should_send();
+            if unheard >= terms.inactivity && !leg.is_silent && should_send {
                 leg.is_silent = true;
-                found += 1;
-                out.tell(&self.call, MediaEvent::Inactive { leg: leg.name });
+                tools.counters.inactive += 1;
+                tools.out.tell(&self.call, MediaEvent::Inactive { leg: leg.name });
+            }
+            let is_expected = should_send && is_peer_heard;
+            let (one_way_after, quiet_after) = (terms.one_way, terms.quiet);
+            let look = Look { unheard, is_expected, one_way_after, quiet_after };
+            if let Some(flow) = leg.watch.look(now, &look) {
+                tools.counters.one_way += u64::from(flow == Flow::OneWay);
+                tools.counters.quiet += u64::from(flow == Flow::Quiet);
+                tools.out.tell(&self.call, MediaEvent::Flow { leg: leg.name, flow });
+            }
+            tools.counters.one_way_now += u64::from(leg.watch.is_one_way());
+        }
+    }
+
+    /// Sends the reports that are due.
+    pub fn report(&mut self, now: Instant, clock: NtpTime, tools: &mut Tools<'_>) {
+        for leg in self.legs.iter_mut().flatten() {
+            let seed = leg.seed();
+            for stream in &mut leg.streams {
+                let Some((port, to)) = stream.rtcp_target() else { continue };
+                tools.scratch.octets.clear();
+                if stream.report(now, clock, seed, &mut tools.scratch.octets) {
+                    tools.counters.reports += 1;
+                    tools.out.send(port, to, &tools.scratch.octets);
+                }
             }
         }
-        found
     }
 }

@@ -28,6 +28,8 @@ impl Mediaserver {
 fn of_thread(page: &mut Page, labels: &[(&str, &str)], figures: &Figures) {
     let Figures { core, tally, panics } = figures;
     page.gauge("carillon_media_sessions", "Calls that have media here.", labels, core.sessions as f64);
+    const ONE_WAY: &str = "Legs of which nothing comes now while their peer is heard.";
+    page.gauge("carillon_media_one_way", ONE_WAY, labels, core.one_way_now as f64);
     for (name, help, value) in [
         ("carillon_media_sessions_total", "Calls that have had media here.", core.sessions_begun),
         ("carillon_media_packets_total", "RTP packets relayed.", core.relayed),
@@ -49,6 +51,15 @@ fn of_thread(page: &mut Page, labels: &[(&str, &str)], figures: &Figures) {
             "Legs that fell silent for as long as inactivity says.",
             core.inactive,
         ),
+        (
+            "carillon_media_one_way_total",
+            "Times that nothing came from a leg while its peer was heard.",
+            core.one_way,
+        ),
+        ("carillon_media_quiet_total", "Times that a leg sent nothing but silence for 10 s.", core.quiet),
+        ("carillon_media_reports_total", "RTCP reports of our own.", core.reports),
+        ("carillon_media_judged_total", "Legs that ended and whose sound could be judged.", core.judged),
+        ("carillon_media_poor_total", "Those of them with a mean opinion score below 3.1.", core.poor),
         ("carillon_media_send_errors_total", "Packets that the kernel did not send.", tally.unsent),
         ("carillon_media_icmp_errors_total", "Packets that nobody took, by ICMP.", tally.untaken),
         ("carillon_media_ports_taken_total", "Ports that another program had.", tally.unbound),

@@ -89,6 +89,10 @@ impl Media for MediaClient {
         self.ask(Ask::Release(ask.into()), reply, Waiting::Released)
     }
 
+    fn statistics(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released> {
+        self.ask(Ask::Statistics(ask.into()), reply, Waiting::Released)
+    }
+
     fn load(&self, reply: Reply<Load>) -> Asked<Load> {
         self.ask(Ask::Load(v1::GiveLoad {}), reply, Waiting::Load)
     }

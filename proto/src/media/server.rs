@@ -110,6 +110,7 @@ impl MediaServer {
             Ask::Collect(wire) => asker.ask(room, |reply| media.collect(&Collect::from(&wire), reply)),
             Ask::Stop(wire) => asker.ask(room, |reply| media.stop(&Stop::from(&wire), reply)),
             Ask::Release(wire) => asker.ask(room, |reply| media.release(&Release::from(&wire), reply)),
+            Ask::Statistics(wire) => asker.ask(room, |reply| media.statistics(&Release::from(&wire), reply)),
             Ask::Load(v1::GiveLoad {}) => asker.ask(room, |reply| media.load(reply)),
             Ask::Follow(_) | Ask::Offer(_) | Ask::Answer(_) | Ask::Attend(_) => {
                 room.send(Ok(broken(asker.id, "a second follow on one stream")));

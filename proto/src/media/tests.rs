@@ -77,6 +77,11 @@ impl Media for Script {
         reply.now(Ok(Released { legs: vec![statistics(), LegStatistics::default()] }))
     }
 
+    fn statistics(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released> {
+        self.told(ask);
+        reply.now(Ok(Released { legs: vec![statistics()] }))
+    }
+
     fn load(&self, reply: Reply<Load>) -> Asked<Load> {
         reply.now(Ok(load()))
     }
@@ -100,6 +105,8 @@ fn statistics() -> LegStatistics {
         round_trip_us: Some(0),
         strays: 7,
         mos_100: Some(438),
+        one_way_ms: 9,
+        quiet_ms: 10,
         lasted_ms: 8,
     }
 }
@@ -223,6 +230,9 @@ async fn statistics_load_and_errors_come_back() {
         assert_eq!(released.next().await, (1, Ok(Released { legs })));
         assert_eq!(script.last(), format!("{release:?}"));
     }
+    let of = Release { call: "c", leg: None };
+    assert!(matches!(client.statistics(&of, released.reply(5)), Asked::Later));
+    assert_eq!(released.next().await, (5, Ok(Released { legs: vec![statistics()] })));
     let mut loads = Inbox::new();
     assert!(matches!(client.load(loads.reply(2)), Asked::Later));
     assert_eq!(loads.next().await, (2, Ok(load())));
@@ -256,6 +266,9 @@ async fn events_reach_the_sink_and_a_lost_stream_is_said() {
         MediaEvent::Digit { leg: LEG, digit: '*', how: DigitForm::Event },
         MediaEvent::Digit { leg: LEG, digit: '7', how: DigitForm::Tone },
         MediaEvent::Inactive { leg: LEG },
+        MediaEvent::Flow { leg: LEG, flow: Flow::OneWay },
+        MediaEvent::Flow { leg: LEG, flow: Flow::Quiet },
+        MediaEvent::Flow { leg: LEG, flow: Flow::Heard },
         MediaEvent::Gone,
     ];
     for why in [Ended::Complete, Ended::Digit('#'), Ended::Timeout, Ended::Stopped, Ended::Failed] {

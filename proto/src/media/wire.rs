@@ -348,6 +348,8 @@ impl From<Released> for Kind {
             round_trip_us: of.round_trip_us,
             strays: of.strays,
             mos_100: of.mos_100.map(Into::into),
+            one_way_ms: of.one_way_ms,
+            quiet_ms: of.quiet_ms,
             lasted_ms: of.lasted_ms,
         });
         Kind::Released(v1::Released { legs: legs.collect() })
@@ -367,6 +369,8 @@ impl From<v1::Released> for Released {
             round_trip_us: of.round_trip_us,
             strays: of.strays,
             mos_100: of.mos_100.map(|mos| u16::try_from(mos).unwrap_or(u16::MAX)),
+            one_way_ms: of.one_way_ms,
+            quiet_ms: of.quiet_ms,
             lasted_ms: of.lasted_ms,
         });
         Released { legs: legs.collect() }

@@ -16,7 +16,6 @@ pub(crate) mod application_legs;
 pub(crate) mod application_media;
 pub(crate) mod application_ring;
 pub(crate) mod application_step;
-pub(crate) mod asking;
 pub(crate) mod crossed;
 pub(crate) mod crossing;
 pub(crate) mod end;
@@ -26,8 +25,6 @@ pub(crate) mod invite;
 pub(crate) mod late;
 pub(crate) mod leg;
 pub(crate) mod media;
-pub(crate) mod reliable;
-pub(crate) mod session_timer;
 pub(crate) mod table;
 pub(crate) mod write;
 
@@ -69,10 +66,6 @@ pub(crate) struct Call {
     pub early_asked: Option<Ticket>,
     /// Requests on their way from one leg to the other.
     pub crossings: SmallVec<[Crossing; 1]>,
-    /// Requests of our own to one leg.
-    pub askings: SmallVec<[asking::Asking; 1]>,
-    /// What the caller has to acknowledge before the answer.
-    pub reliable: reliable::Reliable,
     /// How many crossings there were.
     pub serial: u16,
     /// True when media were described.
@@ -126,9 +119,7 @@ impl Call {
     /// The nearest of its moments.
     pub fn deadline(&self) -> Option<Instant> {
         let crossings = self.crossings.iter().filter_map(Crossing::deadline);
-        let own =
-            self.run_deadline().into_iter().chain(self.session_deadline()).chain(self.reliable_deadline());
-        crossings.chain(own).min()
+        crossings.chain(self.run_deadline()).min()
     }
 
     /// In words, for people.

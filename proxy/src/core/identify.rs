@@ -80,7 +80,7 @@ impl ResponseContext {
 }
 
 /// Credentials first, then the names that the request uses.
-pub(crate) fn judge(
+fn judge(
     means: &mut Means,
     turn: &Turn<'_>,
     message: Option<&Message<'_>>,

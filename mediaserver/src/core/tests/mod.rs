@@ -2,6 +2,8 @@
 
 mod ladders;
 mod limits;
+mod long;
+mod quality;
 mod recorder;
 mod voice;
 mod wide;

@@ -45,7 +45,7 @@ impl World {
         self.told()
     }
 
-    fn told(&mut self) -> Vec<MediaEvent> {
+    pub(super) fn told(&mut self) -> Vec<MediaEvent> {
         self.machine.told.drain(..).map(|(_, event)| event).collect()
     }
 

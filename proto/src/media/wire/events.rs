@@ -1,9 +1,10 @@
 //! Events on the wire.
 
-use crate::media::{DigitForm, Ended, Leg, MediaEvent};
+use crate::media::{DigitForm, Ended, Flow, Leg, MediaEvent};
 use crate::wire::media::v1;
 use v1::ended::Why;
 use v1::event::Event;
+use v1::flow::Kind;
 
 use super::{from_ms, leg, ms};
 
@@ -23,6 +24,14 @@ pub(in crate::media) fn wired(call: &str, event: MediaEvent) -> v1::Event {
             (leg, 0, Event::Digit(digit))
         }
         MediaEvent::Inactive { leg } => (leg, 0, Event::Inactive(v1::Inactive {})),
+        MediaEvent::Flow { leg, flow } => {
+            let kind = match flow {
+                Flow::Heard => Kind::Heard,
+                Flow::OneWay => Kind::OneWay,
+                Flow::Quiet => Kind::Quiet,
+            };
+            (leg, 0, Event::Flow(v1::Flow { kind: kind.into() }))
+        }
         MediaEvent::Gone => (Leg::default(), 0, Event::Gone(v1::Gone {})),
     };
     v1::Event { call: call.to_owned(), leg: Some(leg.into()), id, event: Some(event) }
@@ -47,6 +56,15 @@ pub(in crate::media) fn event(wire: v1::Event) -> Option<MediaEvent> {
             how: if of.is_tone { DigitForm::Tone } else { DigitForm::Event },
         },
         Event::Inactive(v1::Inactive {}) => MediaEvent::Inactive { leg },
+        Event::Flow(of) => MediaEvent::Flow {
+            leg,
+            flow: match of.kind() {
+                Kind::Heard => Flow::Heard,
+                Kind::OneWay => Flow::OneWay,
+                Kind::Quiet => Flow::Quiet,
+                Kind::Unspecified => return None,
+            },
+        },
         Event::Gone(v1::Gone {}) => MediaEvent::Gone,
     })
 }

@@ -121,6 +121,8 @@ impl Edge {
         let Some(slot) = self.means.calls.named(name) else { return };
         let reason: &[u8] = match event {
             MediaEvent::Inactive { .. } => b"Q.850;cause=41;text=\"Media Timeout\"",
+            // For metrics and logs of the media server: a call goes on however it sounds.
+            MediaEvent::Flow { .. } => return,
             MediaEvent::Gone => b"Q.850;cause=38;text=\"Media Server Lost\"",
             MediaEvent::Played { .. }
             | MediaEvent::Recorded { .. }
@@ -140,15 +142,15 @@ impl Edge {
             });
         } else {
             self.with_context(turn, context, |context, means, turn| {
-                context.give_up(means, turn, "Media Lost");
+                context.media_gone(means, turn);
             });
         }
     }
 }
 
 impl ResponseContext {
-    /// A call that nobody has answered yet cannot go on.
-    pub fn give_up(&mut self, means: &mut crate::core::means::Means, turn: &mut Turn<'_>, why: &str) {
+    /// The media of a call that nobody has answered yet are lost.
+    fn media_gone(&mut self, means: &mut crate::core::means::Means, turn: &mut Turn<'_>) {
         if self.answered.is_none() {
             self.leave_application(means, turn, Parting::Failed);
             self.closed = true;
@@ -157,7 +159,7 @@ impl ResponseContext {
             self.plan.places.clear();
             self.plan.ends = None;
             self.abandon_pending(means, turn, None);
-            self.answer_ourselves(means, turn, 500, Some(why), &[]);
+            self.answer_ourselves(means, turn, 500, Some("Media Lost"), &[]);
         }
     }
 }
