@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use proxy::core::plan::Plan;
 use proxy::core::route::Routes;
 use proxy::core::token;
-use proxy::{Anchor, Commands, MediaEvents, Posted, Service, Services, Settings};
+use proxy::{Anchor, Commands, MediaEvents, Posted, Service, Services, Settings, WaitingEvents};
 use sip::auth::Replay;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -175,6 +175,9 @@ fn shards(
         Service::new(Arc::new(settings), services, place.inbox().clone(), seed)
     })?;
     if let Some(inboxes) = &inboxes {
+        if let Some(waiting) = &rooms.waiting {
+            waiting.follow(Arc::new(WaitingEvents(Arc::clone(inboxes))));
+        }
         for application in rooms.applications.values() {
             application.follow(Arc::new(Commands(Arc::clone(inboxes))));
         }

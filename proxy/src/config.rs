@@ -1,5 +1,6 @@
 //! `[proxy]`: what the edge allows, and the limit of each of its tables. Plain data, read once.
 
+pub mod notifier;
 pub mod plan;
 
 use node::config::{Duration, Network};
@@ -56,9 +57,15 @@ pub struct ProxyConfig {
     pub decline_ends_call: bool,
     /// Whose media go through a media server of ours: `never`, `nat` (calls with a phone behind NAT), or `always`.
     /// Default `never`. Such a call is conducted: it has a dialog with each phone, and holds memory and ports until
-    /// it ends. Without a media server it is refused with 500; one that demands PRACK (RFC 3262) or session timers
-    /// (RFC 4028), which its legs do not do yet, with 420.
+    /// it ends. Without a media server it is refused with 500.
     pub anchor: Anchor,
+    /// How long a session of a conducted call lasts without a sign of its phone, where that does session timers
+    /// (RFC 4028): a phone that vanished is noticed then, at the latest. Default 30 min, the standard's choice;
+    /// `"0s"` asks no phone for it, and still agrees with those that ask.
+    pub session_expires: Duration,
+    /// The shortest such time that a phone may ask for; less is refused with 422. Default 90 s, which is the
+    /// least. Short ones cost a request of each phone every half of it.
+    pub session_expires_min: Duration,
     /// Calls that the call core conducts at once, from the first ring to the end, some 8 KiB each. Default 20000. More
     /// get 503 with Retry-After.
     pub conducted_max: usize,
@@ -89,6 +96,8 @@ pub struct ProxyConfig {
     /// The language of what callers hear from the exchange itself, `en` or `fr`, unless their phones ask for another.
     /// Default `en`.
     pub language: String,
+    /// What phones may watch.
+    pub notifier: notifier::NotifierConfig,
     /// What the Server header says. Default `Carillon`; empty leaves the header out.
     pub server: String,
 }
@@ -108,6 +117,8 @@ impl Default for ProxyConfig {
             follow_redirects: true,
             decline_ends_call: true,
             anchor: Anchor::Never,
+            session_expires: Duration::from_secs(1800),
+            session_expires_min: Duration::from_secs(90),
             conducted_max: 20_000,
             requests_max: 50_000,
             new_calls_percent: 80,
@@ -120,6 +131,7 @@ impl Default for ProxyConfig {
             retry_after: Duration::from_secs(10),
             datagram_bytes_max: 1300,
             language: "en".into(),
+            notifier: notifier::NotifierConfig::default(),
             server: "Carillon".into(),
         }
     }

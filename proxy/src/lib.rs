@@ -8,4 +8,6 @@ pub mod service;
 
 pub use config::{Anchor, ProxyConfig};
 pub use core::settings::Settings;
-pub use service::{Command, Commands, MediaEvents, Names, Posted, Service, Services, Snapshot};
+pub use service::{
+    Command, Commands, MediaEvents, Names, Posted, Service, Services, Snapshot, WaitingEvents,
+};

@@ -11,7 +11,7 @@ use proto::application::{Application, Command as Wanted, Conductor, Event};
 use proto::media::{Described, Media, MediaEvent, MediaSink, Released};
 use proto::{
     Asked, Directory, Found, Identified, Located, Location, MessageWaiting, Registered, Reply, ServiceError,
-    Sink, Ticket,
+    Sink, Ticket, Waiting, WaitingSink,
 };
 use sip::transport::{NextHop, Outbox};
 
@@ -19,7 +19,7 @@ use crate::core::Edge;
 use crate::core::call::write;
 use crate::core::calls::CallState;
 use crate::core::counters::{Counters, Gauges};
-use crate::core::effect::{Answer, Effect, Input, Out, Said, Tried};
+use crate::core::effect::{Answer, Change, Effect, Input, Out, Said, Tried};
 use crate::core::settings::Settings;
 
 /// Finds hosts (RFC 3263). It never waits: what is not known yet comes to the reply.
@@ -70,6 +70,8 @@ pub enum Posted {
     MediaLost,
     /// The application that conducts the run of that name says something.
     Run(Box<str>, Said),
+    /// Something that phones watch has changed.
+    Changed(Change),
     /// Somebody wants something of the shard.
     Command(Command),
 }
@@ -127,6 +129,7 @@ impl Service {
             described: Arc::<Post>::clone(&post),
             released: Arc::<Post>::clone(&post),
             done: Arc::<Post>::clone(&post),
+            summarised: Arc::<Post>::clone(&post),
             resolved: post,
         };
         Self { edge, latest: now, desk: Desk { services, sinks, timeout, answered: VecDeque::new() } }
@@ -150,6 +153,7 @@ impl Service {
                 return outputs.go_on(&mut self.edge, now);
             }
             NodeInput::Posted(Posted::MediaLost) => Input::MediaLost,
+            NodeInput::Posted(Posted::Changed(change)) => Input::Changed(change),
             NodeInput::Posted(Posted::Command(command)) => return self.obey(now, command),
             NodeInput::Failed { transaction, why } => Input::Failed { transaction, why },
             NodeInput::ConnectionClosed(connection) => Input::ConnectionClosed(connection),
@@ -213,6 +217,7 @@ struct Sinks {
     described: Arc<dyn Sink<Described>>,
     released: Arc<dyn Sink<Released>>,
     done: Arc<dyn Sink<()>>,
+    summarised: Arc<dyn Sink<Option<Waiting>>>,
 }
 
 struct Outputs<'a> {
@@ -297,6 +302,14 @@ impl Out for Outputs<'_> {
                 }
                 None => Some(Answer::Released(Err(no_media()))),
             },
+            Effect::Summarise(ask) => match &services.waiting {
+                Some(waiting) => {
+                    let reply = reply(&sinks.summarised, ticket, *timeout);
+                    at_once(waiting.summarise(&ask, reply), Answer::Summarised)
+                }
+                // Nobody has a mailbox.
+                None => Some(Answer::Summarised(Ok(None))),
+            },
         };
         self.desk.answered.extend(now.map(|answer| (ticket, answer)));
     }
@@ -331,6 +344,36 @@ fn at_once<T>(asked: Asked<T>, answer: impl FnOnce(Result<T, ServiceError>) -> A
 
 fn no_media() -> ServiceError {
     ServiceError::Unavailable("this process has no media server".into())
+}
+
+/// Brings what happens to mailboxes to all shards: each has subscriptions of its own.
+#[derive(Clone)]
+pub struct WaitingEvents(pub Arc<[Inbox<Posted>]>);
+
+impl WaitingEvents {
+    fn post_all(&self, change: &Change) {
+        for inbox in &*self.0 {
+            if inbox.post(Posted::Changed(change.clone())).is_err() {
+                tracing::debug!("the inbox of a shard is full, and a change of a mailbox is told late");
+            }
+        }
+    }
+}
+
+impl WaitingSink for WaitingEvents {
+    fn post(&self, user: &str, waiting: Waiting) {
+        self.post_all(&Change::Waiting { user: user.into(), waiting: Arc::new(waiting) });
+    }
+
+    fn lost(&self) {
+        self.post_all(&Change::WaitingLost);
+    }
+}
+
+impl std::fmt::Debug for WaitingEvents {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("WaitingEvents").finish_non_exhaustive()
+    }
 }
 
 /// Brings what happens to media to the shard that owns the call.
@@ -442,6 +485,12 @@ impl Sink<Described> for Post {
     }
 }
 
+impl Sink<Option<Waiting>> for Post {
+    fn post(&self, ticket: Ticket, answer: Result<Option<Waiting>, ServiceError>) {
+        self.put(ticket, Answer::Summarised(answer));
+    }
+}
+
 impl Sink<Released> for Post {
     fn post(&self, ticket: Ticket, answer: Result<Released, ServiceError>) {
         self.put(ticket, Answer::Released(answer));
@@ -475,6 +524,7 @@ impl std::fmt::Debug for Posted {
             Self::Media(call, event) => formatter.debug_tuple("Media").field(call).field(event).finish(),
             Self::MediaLost => formatter.write_str("MediaLost"),
             Self::Run(run, said) => formatter.debug_tuple("Run").field(run).field(said).finish(),
+            Self::Changed(change) => formatter.debug_tuple("Changed").field(change).finish(),
             Self::Command(_) => formatter.write_str("Command"),
         }
     }

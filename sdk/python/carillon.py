@@ -10,17 +10,22 @@
 
     carillon.serve("127.0.0.1:5072", door)
 
-It needs grpcio and grpcio-tools (Debian: python3-grpcio and python3-grpc-tools), and application.proto: beside this file,
-or in the folder that CARILLON_PROTO names. The exchange finds it by
+It needs grpcio and protoc (Debian: python3-grpcio, python3-protobuf and protobuf-compiler; elsewhere: pip install grpcio
+grpcio-tools), and application.proto: beside this file, or in the folder that CARILLON_PROTO names. The exchange finds it by
 
     [rpc]
     applications = { door = "http://127.0.0.1:5072" }
 
 When this process dies, the exchange tells another one all events of the call again, and passes over the commands that
 were done. So decide by what the call says alone: no clock, no chance."""
+import functools
+import importlib
 import os
 import queue
+import shutil
+import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from concurrent import futures
@@ -29,10 +34,23 @@ import grpc
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROTO = os.environ.get("CARILLON_PROTO", HERE)
-sys.path.insert(0, PROTO)
 if not os.path.exists(os.path.join(PROTO, "application.proto")):
     sys.exit(f"{PROTO} holds no application.proto; copy it from the folder proto/src of the exchange, or set CARILLON_PROTO")
-messages, services = grpc.protos_and_services("application.proto")
+
+
+def generated():
+    """The messages of application.proto, made anew at each start, so that they are those of its text."""
+    compiler = [shutil.which("protoc")] if shutil.which("protoc") else [sys.executable, "-m", "grpc_tools.protoc"]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*compiler, f"-I{PROTO}", f"--python_out={folder}", "application.proto"], check=True)
+        sys.path.insert(0, folder)
+        try:
+            return importlib.import_module("application_pb2")
+        finally:
+            sys.path.remove(folder)
+
+
+messages = generated()
 
 
 class Over(Exception):
@@ -121,36 +139,36 @@ class Call:
                 return what
 
 
-class Service(services.ApplicationServicer):
-    def __init__(self, application):
-        self.application = application
+def run(application, events, context):
+    """One stream: events in, commands out (the service Application of application.proto)."""
+    commands = queue.Queue()
 
-    def Run(self, events, context):
-        commands = queue.Queue()
+    def conduct():
+        failure = None
+        try:
+            application(Call(events, commands))
+        except Over:
+            pass
+        except Exception as why:  # of the application's own: told to the exchange, which goes on without it
+            traceback.print_exc()
+            failure = why
+        commands.put(failure)
 
-        def conduct():
-            failure = None
-            try:
-                self.application(Call(events, commands))
-            except Over:
-                pass
-            except Exception as why:  # of the application's own: told to the exchange, which goes on without it
-                traceback.print_exc()
-                failure = why
-            commands.put(failure)
-
-        threading.Thread(target=conduct, daemon=True).start()
-        while isinstance(command := commands.get(), messages.Command):
-            yield command
-        if command is not None:
-            context.abort(grpc.StatusCode.ABORTED, repr(command))
+    threading.Thread(target=conduct, daemon=True).start()
+    while isinstance(command := commands.get(), messages.Command):
+        yield command
+    if command is not None:
+        context.abort(grpc.StatusCode.ABORTED, repr(command))
 
 
 def serve(address, application, trust=None, calls_max=100):
     """Serves a function at an address, until the process ends. `trust` is the folder of ca.pem, server.pem and server.key,
     without which only this machine may reach it."""
     server = grpc.server(futures.ThreadPoolExecutor(calls_max))
-    services.add_ApplicationServicer_to_server(Service(application), server)
+    method = grpc.stream_stream_rpc_method_handler(
+        functools.partial(run, application), request_deserializer=messages.Event.FromString,
+        response_serializer=messages.Command.SerializeToString)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("application.v1.Application", {"Run": method})])
     if trust:
         key, certificate, authority = (open(os.path.join(trust, name), "rb").read()
                                        for name in ("server.key", "server.pem", "ca.pem"))

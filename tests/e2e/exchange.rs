@@ -33,7 +33,15 @@ impl Exchange {
 
     /// Starts one with a configuration that the test wrote.
     pub fn start_from(ground: Ground, text: &str) -> Self {
+        Self::start_among(ground, &[], text)
+    }
+
+    /// The same, with files beside the configuration.
+    pub fn start_among(ground: Ground, files: &[(&str, &[u8])], text: &str) -> Self {
         let folder = folder(&ground);
+        for (name, octets) in files {
+            fs::write(folder.join(name), octets).expect("our own folder");
+        }
         let file = write(&folder, "exchange.toml", text);
         let edge = Process::start(&ground, &folder, "state", &["--config".as_ref(), file.as_os_str()]);
         Self { folder, edge, registrar: None, ground }

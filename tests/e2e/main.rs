@@ -15,6 +15,7 @@ macro_rules! tests {
 
 mod apart;
 mod browser;
+mod company;
 mod conducted;
 mod crash;
 mod domains;
@@ -28,6 +29,7 @@ mod outlive;
 mod phones;
 mod scene;
 mod sipp;
+mod spoken;
 mod strangers;
 mod tools;
 
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         tools::tests(),
         apart::tests(),
         conducted::tests(),
+        company::tests(),
         crash::tests(),
         domains::tests(),
         outlive::tests(),

@@ -13,6 +13,8 @@ pub enum Need {
     Namespaces,
     /// JsSIP as one file for a browser.
     JsSip,
+    /// Debian's gRPC for Python.
+    Grpc,
     /// Debian's own Python with numpy, which judges recordings.
     Numpy,
 }
@@ -25,6 +27,14 @@ pub const LINPHONE: &[Need] = &[
     Need::Program("baresip", "baresip-core"),
     Need::Program("linphonec", "linphone-cli"),
     Need::Numpy,
+];
+/// baresip, and Debian's gRPC for Python.
+pub const PYTHON_APPLICATION: &[Need] = &[
+    Need::Namespaces,
+    Need::Program("baresip", "baresip-core"),
+    Need::Numpy,
+    Need::Program("protoc", "protobuf-compiler"),
+    Need::Grpc,
 ];
 /// SIPp.
 pub const SIPP: &[Need] = &[Need::Program("sipp", "sip-tester")];
@@ -72,6 +82,11 @@ impl Need {
             }
             Self::JsSip => {
                 (!jssip().is_file()).then(|| "no jssip.js (./dev test makes it with npm)".to_owned())
+            }
+            Self::Grpc => {
+                static HAS: OnceLock<bool> = OnceLock::new();
+                let has = || succeeds(PYTHON, &["-c", "import grpc, grpc_tools.protoc"]);
+                (!HAS.get_or_init(has)).then(|| "no gRPC (python3-grpcio, python3-grpc-tools)".to_owned())
             }
             Self::Numpy => {
                 static HAS: OnceLock<bool> = OnceLock::new();

@@ -21,8 +21,13 @@ pub struct Scene {
 impl Scene {
     /// Starts a scenario with the phones on these transports, and registrations that last so many seconds.
     pub fn start(exchange: &Exchange, scenario: &str, transports: &[&str], refresh_s: u32) -> Self {
+        Self::of("calls.py", exchange, scenario, transports, refresh_s)
+    }
+
+    /// The same from another file of the rig.
+    pub fn of(file: &str, exchange: &Exchange, scenario: &str, transports: &[&str], refresh_s: u32) -> Self {
         let mut command = exchange.ground.command(PYTHON);
-        command.arg(rig("calls.py")).arg(scenario).args(transports);
+        command.arg(rig(file)).arg(scenario).args(transports);
         command.env("SERVER", exchange.address().to_string()).env("NETNS", exchange.ground.name());
         command.env("WORK", &exchange.folder).env("PYTHONDONTWRITEBYTECODE", "1");
         command.env("REFRESH", refresh_s.to_string()).current_dir(&exchange.folder);

@@ -35,33 +35,38 @@ module_tmp uuid.so
 module_tmp account.so
 module_app contact.so
 module_app menu.so
+{speaking}
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control}
 snd_path {recordings}
 """
 MODULES = "/usr/lib/baresip/modules"
 LOADED = ["g711", "aufile", "sndfile", "aubridge", "auconv", "auresamp"]
+# Modules that speak SIP themselves.
+SPEAKING = ["mwi"]
 # How long anything may take before it counts as not coming. Long, for machines that are busy.
 PATIENCE = 20
 
 
 class Baresip:
     def __init__(self, user, password, server, work, *, number, name=None, play, netns, transport="udp", rate=8000,
-                 refresh=120, address=None):
-        """`number` tells the phones of a test apart: address, control port and media ports follow from it."""
+                 refresh=120, address=None, subscribes=False):
+        """`number` tells the phones of a test apart: address, control port and media ports follow from it. One that
+        `subscribes` asks for waiting messages."""
         self.user, self.name, self.server, self.netns, self.rate = user, name or user, server, netns, rate
         self.folder = os.path.join(work, self.name)
         self.recordings = os.path.join(self.folder, "recordings")
         os.makedirs(self.recordings, exist_ok=True)
-        self.control = 4440 + number
+        self.control, self.before = 4440 + number, None
         hop = f"{server}:5061" if transport == "tls" else server
         self._write("config", CONFIG.format(
             address=address or f"10.99.0.{10 + number}", play=play, name=self.name, rate=rate, modules=MODULES,
             rtp=f"{20000 + 200 * number}-{20199 + 200 * number}", control=self.control, recordings=self.recordings,
-            loaded="\n".join(f"module {module}.so" for module in LOADED)))
+            loaded="\n".join(f"module {module}.so" for module in LOADED),
+            speaking="\n".join(f"module_app {module}.so" for module in SPEAKING if subscribes)))
         self._write("accounts", f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password};"
                                 f"outbound=\"sip:{hop};transport={transport}\";audio_codecs=PCMA/8000/1;"
-                                f"answermode=manual;regint={refresh}\n")
+                                f"answermode=manual;regint={refresh}{';mwi=yes' if subscribes else ';mwi=no'}\n")
         self._write("contacts", "")
         self.log = open(os.path.join(self.folder, "log"), "w")
         self.process = subprocess.Popen(["ip", "netns", "exec", netns, "baresip", "-4", "-f", self.folder],
@@ -156,6 +161,7 @@ class Baresip:
         return self.until_said("200 OK", "401 Unauthorized", "403 Forbidden", "reg: ") == "200 OK"
 
     def dial(self, number):
+        self.before = self.heard()
         return self.command("dial", f"sip:{number}@{self.server}")
 
     def answer(self):
@@ -164,10 +170,21 @@ class Baresip:
     def hang_up(self):
         return self.command("hangup")
 
+    def press(self, digits):
+        """Dials digits within the call (RFC 4733)."""
+        return self.command("sndcode", digits)
+
+    def forget(self):
+        """Events that came so far are of no interest any more."""
+        self.seen.clear()
+        while not self.events.empty():
+            self.events.get()
+
     def heard(self):
-        """The recording of what it heard in its last call; None before there was one."""
+        """The recording of what it heard in its last call; None before there was one, and before the one that it dialled
+        last brought something."""
         found = sorted(glob.glob(os.path.join(self.recordings, "dump-*-dec.wav")), key=os.path.getmtime)
-        return found[-1] if found else None
+        return found[-1] if found and found[-1] != self.before else None
 
     def seconds_heard(self):
         """How much is recorded so far: 16 bits a sample behind a head of 44 octets."""

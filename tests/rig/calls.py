@@ -32,13 +32,13 @@ class Scenario:
     def __init__(self, transports):
         self.transports, self.phones, self.seeds = transports, [], {}
 
-    def phone(self, user, *, password=None, name=None, kind=Baresip, home=False):
+    def phone(self, user, *, password=None, name=None, kind=Baresip, home=False, subscribes=False):
         number = len(self.phones) + 1
         seed, play = 11 * number, os.path.join(WORK, f"{name or user}.wav")
         subprocess.run(TONES + ["mark", play, "--seed", str(seed), "--secs", "60"], check=True)
         more = {}
         if kind is Baresip:
-            more = dict(name=name, transport=self.transports[number - 1], refresh=REFRESH)
+            more = dict(name=name, transport=self.transports[number - 1], refresh=REFRESH, subscribes=subscribes)
             if home:
                 more |= dict(address=f"192.168.7.{10 + number}")
         phone = kind(user, password or PASSWORDS.get(user, "unknown"), SERVER, WORK, number=number, play=play,
@@ -61,11 +61,19 @@ class Scenario:
               lambda: f"after a while {one.user} has heard {one.seconds_heard():.1f} s, {other.user} "
                       f"{other.seconds_heard():.1f} s")
 
-    def judge(self, listener, speaker):
-        judged = subprocess.run(TONES + ["align", listener.heard(), "--seed", str(self.seeds[speaker]), "--min-secs",
-                                         str(SECONDS * .6), "--min-share", ".85"], capture_output=True, text=True)
+    def judge(self, listener, speaker, share=.85):
+        """`share`: how much of what is heard must be the speaker's."""
+        heard = self.hears(listener, "align", "--seed", str(self.seeds[speaker]), "--min-secs", str(SECONDS * .6),
+                           "--min-share", str(share))
+        check(heard, f"{listener.user} did not hear what {speaker.user} played")
+
+    def hears(self, listener, *how):
+        """Whether tones.py finds that in what the phone heard last."""
+        if not listener.heard():
+            return False
+        judged = subprocess.run([*TONES, how[0], listener.heard(), *how[1:]], capture_output=True, text=True)
         print(listener.user, "heard", judged.stdout.strip(), judged.stderr.strip()[-300:])
-        check(judged.returncode == 0, f"{listener.user} did not hear what {speaker.user} played")
+        return judged.returncode == 0
 
 
 def check(holds, what):
@@ -73,8 +81,8 @@ def check(holds, what):
         raise SystemExit(f"FAILED: {what}")
 
 
-def until(holds, otherwise):
-    end = time.time() + PATIENCE + SECONDS
+def until(holds, otherwise, more=0):
+    end = time.time() + PATIENCE + SECONDS + more
     while not holds():
         check(time.time() < end, otherwise())
         time.sleep(.05)
@@ -239,15 +247,16 @@ SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
     two_phones_of_bob, linphone_calls, exchange_dies, come_back, call_twice, behind_nat)}
 
 
-def main():
-    check(len(sys.argv) > 1 and sys.argv[1] in SCENARIOS, f"say which scenario: {', '.join(SCENARIOS)}")
+def main(scenarios):
+    check(len(sys.argv) > 1 and sys.argv[1] in scenarios, f"say which scenario: {', '.join(scenarios)}")
     scenario = Scenario(sys.argv[2:])
     try:
-        SCENARIOS[sys.argv[1]](scenario)
+        scenarios[sys.argv[1]](scenario)
     finally:
         for phone in scenario.phones:
             phone.close()
     print("OK")
 
 
-main()
+if __name__ == "__main__":
+    main(SCENARIOS)

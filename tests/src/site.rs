@@ -157,6 +157,7 @@ impl Out for Services {
             | Effect::Record(_)
             | Effect::Collect(_)
             | Effect::Stop(_) => Answer::Done(Ok(())),
+            Effect::Summarise(_) => Answer::Summarised(Ok(None)),
             Effect::Release(_) => Answer::Released(Ok(Released::default())),
         };
         self.answers.push_back((ticket, answer));

@@ -381,6 +381,7 @@ fn broken(answer: &Answer) -> Answer {
         Answer::Described(_) => Answer::Described(Err(error())),
         Answer::Released(_) => Answer::Released(Err(error())),
         Answer::Done(_) => Answer::Done(Err(error())),
+        Answer::Summarised(_) => Answer::Summarised(Err(error())),
     }
 }
 

@@ -128,7 +128,7 @@ impl Edge {
     }
 
     /// DESIGN.md, failure rules: new calls are shed first, requests of a dialog never before the table is full.
-    fn is_too_busy_for(&self, request: &Request<'_>) -> bool {
+    pub(crate) fn is_too_busy_for(&self, request: &Request<'_>) -> bool {
         let share = usize::from(self.means.settings.config.new_calls_percent.min(100));
         !request.is_in_dialog() && self.contexts.len() * 100 >= self.contexts.max() * share
     }

@@ -16,6 +16,7 @@ pub(crate) mod application_legs;
 pub(crate) mod application_media;
 pub(crate) mod application_ring;
 pub(crate) mod application_step;
+pub(crate) mod asking;
 pub(crate) mod crossed;
 pub(crate) mod crossing;
 pub(crate) mod end;
@@ -25,6 +26,8 @@ pub(crate) mod invite;
 pub(crate) mod late;
 pub(crate) mod leg;
 pub(crate) mod media;
+pub(crate) mod reliable;
+pub(crate) mod session_timer;
 pub(crate) mod table;
 pub(crate) mod write;
 
@@ -66,6 +69,10 @@ pub(crate) struct Call {
     pub early_asked: Option<Ticket>,
     /// Requests on their way from one leg to the other.
     pub crossings: SmallVec<[Crossing; 1]>,
+    /// Requests of our own to one leg.
+    pub askings: SmallVec<[asking::Asking; 1]>,
+    /// What the caller has to acknowledge before the answer.
+    pub reliable: reliable::Reliable,
     /// How many crossings there were.
     pub serial: u16,
     /// True when media were described.
@@ -119,7 +126,9 @@ impl Call {
     /// The nearest of its moments.
     pub fn deadline(&self) -> Option<Instant> {
         let crossings = self.crossings.iter().filter_map(Crossing::deadline);
-        crossings.chain(self.run_deadline()).min()
+        let own =
+            self.run_deadline().into_iter().chain(self.session_deadline()).chain(self.reliable_deadline());
+        crossings.chain(own).min()
     }
 
     /// In words, for people.

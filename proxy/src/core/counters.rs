@@ -43,6 +43,8 @@ pub struct Counters {
     pub runs_cut: u64,
     /// 2xx that came when another phone had the call or its caller had given up: acknowledged and ended.
     pub late_successes: u64,
+    /// Legs ended because their phone gave no sign in time (RFC 4028).
+    pub sessions_expired: u64,
     /// Calls ended because their media had stopped.
     pub media_lost: u64,
     /// Branches of all requests.
@@ -55,6 +57,16 @@ pub struct Counters {
     pub flows_looked_up: u64,
     /// ACKs that belonged to nothing.
     pub stray_acks: u64,
+    /// Subscriptions begun.
+    pub subscriptions: u64,
+    /// Subscriptions refused (`subscriptions_max`, `subscriptions_per_user_max`).
+    pub subscriptions_refused: u64,
+    /// Subscriptions whose time ran out.
+    pub subscriptions_expired: u64,
+    /// Subscriptions ended because a NOTIFY was refused or not answered.
+    pub subscriptions_failed: u64,
+    /// NOTIFYs of our own.
+    pub notifies: u64,
     /// Questions that no service answered in time.
     pub questions_unanswered: u64,
     /// Answers that came too late, or for somebody who had gone.
@@ -70,6 +82,8 @@ pub struct Gauges {
     pub requests: usize,
     /// Registrations being decided.
     pub registrations: usize,
+    /// Subscriptions.
+    pub subscriptions: usize,
     /// Calls that the call core conducts, answered or not.
     pub conducted: usize,
     /// Questions to services.
@@ -102,12 +116,18 @@ impl Counters {
             ("runs_lost", self.runs_lost),
             ("runs_cut", self.runs_cut),
             ("late_successes", self.late_successes),
+            ("sessions_expired", self.sessions_expired),
             ("media_lost", self.media_lost),
             ("branches", self.branches),
             ("targets_left_out", self.targets_left_out),
             ("forged_tokens", self.forged_tokens),
             ("flows_looked_up", self.flows_looked_up),
             ("stray_acks", self.stray_acks),
+            ("subscriptions", self.subscriptions),
+            ("subscriptions_refused", self.subscriptions_refused),
+            ("subscriptions_expired", self.subscriptions_expired),
+            ("subscriptions_failed", self.subscriptions_failed),
+            ("notifies", self.notifies),
             ("questions_unanswered", self.questions_unanswered),
             ("late_answers", self.late_answers),
             ("service_errors", self.service_errors),
@@ -122,6 +142,7 @@ impl Gauges {
         [
             ("requests", self.requests),
             ("registrations", self.registrations),
+            ("subscriptions", self.subscriptions),
             ("conducted", self.conducted),
             ("questions", self.questions),
             ("transactions", self.transactions),

@@ -23,6 +23,7 @@ use super::counters::{Counters, Gauges};
 use super::effect::{Answer, Input, Out, Turn};
 use super::events;
 use super::means::{Means, User, Waiter};
+use super::notifier::{Notifier, Package, WRONG_PACKAGE};
 use super::questions::Questions;
 use super::register::Registering;
 use super::request::Request;
@@ -36,6 +37,7 @@ pub struct Edge {
     pub(crate) means: Means,
     pub(crate) contexts: Slots<Box<ResponseContext>>,
     pub(crate) registrations: Slots<Registering>,
+    pub(crate) notifier: Notifier,
     /// What the transaction layer has told and was not dealt with: after a panic, in the next input.
     events: Vec<Event<User>>,
     /// How many of these were.
@@ -70,6 +72,7 @@ impl Edge {
             means,
             contexts: Slots::new(config.requests_max),
             registrations: Slots::new(config.registrations_max),
+            notifier: Notifier::new(config.notifier.subscriptions_max, now),
             events: Vec::new(),
             events_done: 0,
             at_hand: None,
@@ -85,6 +88,7 @@ impl Edge {
     /// Other settings from now on. Limits of tables stay as they were made.
     pub fn configure(&mut self, settings: Arc<Settings>) {
         self.means.guard.configure(&settings);
+        self.notifier.drains = settings.config.new_calls_percent == 0;
         self.means.settings = settings;
     }
 
@@ -110,6 +114,7 @@ impl Edge {
             Input::Media(call, event) => self.on_media(turn, call, event),
             Input::MediaLost => self.on_media_lost(turn),
             Input::Run(run, said) => self.on_said(turn, run, said),
+            Input::Changed(change) => self.on_change(turn, change),
             Input::Tick => self.on_tick(turn),
         }
         self.on_errands(turn);
@@ -118,13 +123,14 @@ impl Edge {
     /// When the next [`Input::Tick`] is wanted.
     pub fn deadline(&self) -> Option<Instant> {
         let means = &self.means;
-        if !self.events.is_empty() || !means.errands.is_empty() {
+        if !self.events.is_empty() || !means.errands.is_empty() || self.notifier.is_to_end() {
             return Some(self.wall.0);
         }
         [
             means.endpoint.deadline(),
             means.wheel.deadline(),
             means.calls.deadline(),
+            self.notifier.deadline(),
             means.questions.deadline(),
         ]
         .into_iter()
@@ -147,6 +153,7 @@ impl Edge {
         Gauges {
             requests: self.contexts.len(),
             registrations: self.registrations.len(),
+            subscriptions: self.notifier.len(),
             conducted: self.means.calls.len(),
             questions: self.means.questions.len(),
             transactions: self.means.endpoint.live(),
@@ -236,9 +243,15 @@ impl Edge {
         if request.method == Method::Register && for_us {
             return self.on_register(turn, packet, &request, key);
         }
+        if request.method == Method::Subscribe
+            && let Some(package) = Package::of(message)
+            && self.on_subscribe(turn, packet, &request, key, package)
+        {
+            return;
+        }
         if for_us && !request.is_in_dialog() && events::is_own_package(request.method, message) {
-            let headers = [("Allow-Events", events::ALLOW_EVENTS)];
-            return answer::statelessly(means, turn, packet, message, Status::of(489), None, &headers);
+            let (means, status) = (&mut self.means, Status::of(489));
+            return answer::statelessly(means, turn, packet, message, status, None, &WRONG_PACKAGE);
         }
         if request.is_in_dialog() && self.on_conducted_request(turn, packet, &request, key) {
             return;
@@ -293,7 +306,16 @@ impl Edge {
             }),
             User::Answered(server) => response::repeat_success(&mut self.means, turn, server, message),
             // The answer to a CANCEL of ours says nothing (RFC 3261 §9.1).
-            User::Alone | User::Upstream(_) | User::Registrant(_) | User::Conducted(_) => {}
+            User::Alone
+            | User::Upstream(_)
+            | User::Registrant(_)
+            | User::Conducted(_)
+            | User::Subscriber(_) => {}
+            User::Notified(slot) => {
+                self.with_subscription(turn, slot, |subscription, means, turn| {
+                    subscription.on_answer(means, turn, status, message);
+                });
+            }
             User::Leg(..) | User::Across(..) | User::Late => {
                 self.on_conducted_response(turn, transaction, user, status, message);
             }
@@ -356,6 +378,9 @@ impl Edge {
                 self.means.with_call(turn, slot, |call, means, turn| call.on_begun(means, turn, id, answer));
             }
             (Waiter::Released, Answer::Released(answer)) => note_released(answer),
+            (Waiter::Watcher(slot) | Waiter::Resource(slot) | Waiter::Watched(slot), answer) => {
+                self.on_notifiers_answer(turn, waiter, slot, answer);
+            }
             (
                 Waiter::Registrant(_)
                 | Waiter::Client(_)
@@ -396,6 +421,7 @@ impl Edge {
         while let Some(slot) = self.means.calls.due(turn.now) {
             self.means.with_call(turn, slot, super::call::Call::on_time);
         }
+        self.on_subscriptions_due(turn);
         self.means.endpoint.tick(turn.now, turn.out.wire(), &mut self.events);
         self.on_events(turn);
     }
@@ -418,6 +444,9 @@ impl Edge {
             }
             Event::Failed { user: User::Across(slot, serial), failure, .. } => {
                 self.on_conducted_failure(turn, slot, serial, failure);
+            }
+            Event::Failed { user: User::Notified(slot), .. } => {
+                self.with_subscription(turn, slot, |subscription, means, _| subscription.fail(means, 408));
             }
             Event::Failed { transaction, failure: Failure::Transport, .. } => {
                 client::look_up(&mut self.means, turn, transaction);
@@ -490,6 +519,10 @@ pub(crate) enum AtHand {
     Context(Slot),
     /// A REGISTER.
     Registration(Slot),
+    /// A SUBSCRIBE.
+    Subscribing(Slot),
+    /// A subscription.
+    Subscription(Slot),
 }
 
 /// What a 200 to OPTIONS says (RFC 3261 §11.2).

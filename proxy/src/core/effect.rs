@@ -1,12 +1,16 @@
 //! What the core asks of the world and what the world tells it. A page each; together with the messages these are
 //! the whole border of the proxy's decisions.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use node::dns::Query;
 use proto::application::{Command, Event};
 use proto::media::{self, Described, MediaEvent, Released};
-use proto::{Find, Found, Identified, Identify, Locate, Located, Register, Registered, ServiceError, Ticket};
+use proto::{
+    Find, Found, Identified, Identify, Locate, Located, Register, Registered, ServiceError, Summarise,
+    Ticket, Waiting,
+};
 use sip::transaction::TransactionId;
 use sip::transport::{ConnectionId, NextHop, Outbox, Packet};
 
@@ -32,8 +36,24 @@ pub enum Input<'a> {
     MediaLost,
     /// The application that conducts the run of that name says something.
     Run(&'a str, Said),
+    /// Something that phones watch has changed.
+    Changed(Change),
     /// A deadline has come.
     Tick,
+}
+
+/// What has changed.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// What waits in a mailbox.
+    Waiting {
+        /// Whose, by his name.
+        user: Arc<str>,
+        /// What waits now.
+        waiting: Arc<Waiting>,
+    },
+    /// Changes of mailboxes may have been missed.
+    WaitingLost,
 }
 
 /// What an application says of a run.
@@ -64,6 +84,8 @@ pub enum Answer {
     Released(Result<Released, ServiceError>),
     /// To [`Effect::Bridge`], [`Effect::Play`], [`Effect::Record`], [`Effect::Collect`] and [`Effect::Stop`]: it was begun.
     Done(Result<(), ServiceError>),
+    /// To [`Effect::Summarise`].
+    Summarised(Result<Option<Waiting>, ServiceError>),
 }
 
 /// A question of the core. It borrows from the message at hand: whoever takes it starts the question at once.
@@ -97,6 +119,8 @@ pub enum Effect<'a> {
     Stop(media::Stop<'a>),
     /// Media that are over.
     Release(media::Release<'a>),
+    /// What waits in a user's mailbox.
+    Summarise(Summarise<'a>),
 }
 
 /// What became of a next hop that a name led to (RFC 3263 §4.3).

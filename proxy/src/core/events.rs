@@ -1,13 +1,10 @@
-//! Event packages that are the exchange's own (RFC 6665): until their notifier is here they are refused, never
-//! forked to the subscriber's own phone.
+//! Event packages that are the exchange's own (RFC 6665): those that [`super::notifier`] does not take are refused,
+//! never forked to the subscriber's own phone.
 
 use sip::message::{Message, Method, Name};
 
 /// The packages.
 const OWN: [&[u8]; 4] = [b"message-summary", b"dialog", b"presence", b"reg"];
-
-/// What Allow-Events says with a 489 (RFC 6665 §8.3.2): the packages that do reach a phone through us.
-pub(crate) const ALLOW_EVENTS: &str = "refer, conference";
 
 /// True for a SUBSCRIBE or PUBLISH outside a dialog whose package is ours.
 pub(crate) fn is_own_package(method: Method<'_>, message: &Message<'_>) -> bool {

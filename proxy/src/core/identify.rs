@@ -80,7 +80,7 @@ impl ResponseContext {
 }
 
 /// Credentials first, then the names that the request uses.
-fn judge(
+pub(crate) fn judge(
     means: &mut Means,
     turn: &Turn<'_>,
     message: Option<&Message<'_>>,

@@ -41,6 +41,10 @@ pub enum User {
     Late,
     /// A client transaction whose 2xx went upstream by this server transaction: its repeats go there too.
     Answered(TransactionId),
+    /// The server transaction of a SUBSCRIBE.
+    Subscriber(Slot),
+    /// The NOTIFY of a subscription.
+    Notified(Slot),
 }
 
 /// Who waits for an answer, and for which.
@@ -76,14 +80,23 @@ pub enum Waiter {
     Registrant(Slot),
     /// A REGISTER, for its outcome.
     Registration(Slot),
+    /// A SUBSCRIBE, for the keys of its sender.
+    Watcher(Slot),
+    /// A SUBSCRIBE, for whom it asks.
+    Resource(Slot),
+    /// A subscription, for what it tells.
+    Watched(Slot),
 }
 
 impl Waiter {
     /// What is said in the place of a service that did not answer in time.
     pub fn unanswered(self) -> Answer {
         match self {
-            Self::Caller(_) | Self::Registrant(_) => Answer::Identified(Err(ServiceError::Deadline)),
-            Self::Place(..) => Answer::Found(Err(ServiceError::Deadline)),
+            Self::Caller(_) | Self::Registrant(_) | Self::Watcher(_) => {
+                Answer::Identified(Err(ServiceError::Deadline))
+            }
+            Self::Watched(_) => Answer::Summarised(Err(ServiceError::Deadline)),
+            Self::Place(..) | Self::Resource(_) => Answer::Found(Err(ServiceError::Deadline)),
             Self::Bindings(..) | Self::Flow(_) => Answer::Located(Err(ServiceError::Deadline)),
             Self::Address(..) | Self::Client(_) => Answer::Resolved(Err(ServiceError::Deadline)),
             Self::Begun(..) => Answer::Done(Err(ServiceError::Deadline)),

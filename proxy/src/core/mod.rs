@@ -12,7 +12,8 @@
 //! (RFC 3261 §16.3) → `begin` (overload, `route_headers` §16.4, `authenticate` §22) → `identify` → `destination`
 //! (§16.5) → `steps` (dial plan, directory, registrar) → `fork` and `forward` (§16.6) → the wire. Responses come
 //! back through `response` (§16.7) and `best`; `cancel` (§16.10), `timer_c` (§16.8), `redirect`, `ack` and
-//! `dialog_flow` are the turns that it may take. REGISTER for our domain turns off at `register` (§10.3).
+//! `dialog_flow` are the turns that it may take. REGISTER for our domain turns off at `register` (§10.3), SUBSCRIBE
+//! to what is our own at `notifier` (RFC 6665).
 //!
 //! A request under way is a `response_context`, and what all of them work with is `means`.
 
@@ -46,6 +47,7 @@ mod identify;
 mod loops;
 mod means;
 mod nat;
+mod notifier;
 mod questions;
 mod record_route;
 mod recover;

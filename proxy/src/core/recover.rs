@@ -17,6 +17,8 @@ impl Edge {
         match at_hand {
             Some(AtHand::Context(slot)) => self.drop_context(slot),
             Some(AtHand::Registration(slot)) => self.drop_registration(slot),
+            Some(AtHand::Subscribing(slot)) => self.drop_subscribing(slot),
+            Some(AtHand::Subscription(slot)) => self.notifier.forget(slot),
             None => {}
         }
         if let Some(call_id) = call_id {
@@ -30,6 +32,10 @@ impl Edge {
             AtHand::Registration(slot) => {
                 self.means.endpoint.kept_request(self.registrations.get(slot)?.server)?
             }
+            AtHand::Subscribing(slot) => {
+                self.means.endpoint.kept_request(self.notifier.asking.get(slot)?.server)?
+            }
+            AtHand::Subscription(slot) => return self.notifier.call_id_of(slot),
         };
         sip::scan::call_id(octets).map(<[u8]>::to_vec)
     }
@@ -48,14 +54,18 @@ impl Edge {
         if let Some(call) = self.means.calls.with_call_id(call_id) {
             self.means.calls.forget(call);
         }
+        if let Some(subscription) = self.notifier.with_call_id(call_id) {
+            self.notifier.forget(subscription);
+        }
         for transaction in self.means.endpoint.of_call(call_id) {
             match self.means.endpoint.user(transaction) {
                 Some(User::Upstream(slot) | User::Branch(slot, _)) => self.drop_context(slot),
                 Some(User::Registrant(slot)) => self.drop_registration(slot),
+                Some(User::Subscriber(slot)) => self.drop_subscribing(slot),
                 Some(User::Conducted(call) | User::Leg(call, _) | User::Across(call, _)) => {
                     self.means.calls.forget(call);
                 }
-                Some(User::Alone | User::Answered(_) | User::Late) | None => {}
+                Some(User::Alone | User::Answered(_) | User::Late | User::Notified(_)) | None => {}
             }
             self.means.endpoint.end(transaction);
         }
@@ -70,6 +80,12 @@ impl Edge {
         }
         for transaction in transactions {
             self.means.endpoint.end(transaction);
+        }
+    }
+
+    fn drop_subscribing(&mut self, slot: Slot) {
+        if let Some(asking) = self.notifier.asking.remove(slot) {
+            self.means.endpoint.end(asking.server);
         }
     }
 

@@ -58,6 +58,14 @@ impl ResponseContext {
         status: Status,
         message: &Message<'_>,
     ) {
+        let leg = self.branches[place].leg;
+        if let Some(call) = self.call
+            && means.with_call(turn, call, |call, means, turn| {
+                call.acknowledge_provisional(means, turn, leg, message)
+            }) == Some(false)
+        {
+            return;
+        }
         let branch = &mut self.branches[place];
         if !branch.is_pending() {
             return;
@@ -133,6 +141,9 @@ impl ResponseContext {
             branch.failed = Some(if status.code() == 430 { FLOW_FAILED } else { SERVER_ERROR });
             branch.state = BranchState::Resolving;
             branch.transaction = None;
+            return self.try_next_hop(means, turn, place);
+        }
+        if status.code() == 422 && self.ask_for_longer(means, place, message) {
             return self.try_next_hop(means, turn, place);
         }
         // §16.7 step 4: a redirection may become targets of our own.

@@ -26,6 +26,9 @@ impl Call {
         let Some(leg) = self.leg_mut(to) else { return };
         let Some(hop) = leg.hop() else { return };
         let via = write::via(means, leg, &hop);
+        if let Some(sdp) = sdp {
+            leg.said = sdp.into();
+        }
         let body = sdp.map(|sdp| ("application/sdp", sdp));
         let outgoing = Outgoing { body, ..Outgoing::new(via.as_bytes()) };
         leg.ack.clear();
@@ -75,6 +78,8 @@ impl Call {
     /// One of the moments of this call has come.
     pub fn on_time(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
         self.on_run_time(means, turn);
+        self.on_reliable_time(means, turn);
+        self.on_session_time(means, turn);
         let t2 = means.settings.transactions.intervals.t2;
         let mut unacknowledged = false;
         for crossing in &mut self.crossings {

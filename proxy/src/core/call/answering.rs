@@ -161,7 +161,7 @@ impl Call {
 
     /// A 183 says nothing without its media; anything else does.
     fn say_provisional(
-        &self,
+        &mut self,
         means: &mut Means,
         turn: &mut Turn<'_>,
         message: &Message<'_>,
@@ -171,10 +171,21 @@ impl Call {
         if status.code() == 183 && described.is_none() && write::sdp(message).is_some() {
             return;
         }
+        if self.may_not_ring() {
+            return;
+        }
         let contact = self.contact(means, CALLER);
-        let lines = write::across(message);
+        let rseq = self.draw_rseq();
+        let mut lines = write::across(message);
         let body = write::body(message, described);
-        say(means, turn, self.server, Said { status, message, lines, contact, body });
+        let Some((text, number)) = &rseq else {
+            return say(means, turn, self.server, Said { status, message, lines, contact, body });
+        };
+        lines.push(("Require", b"100rel"));
+        lines.push(("RSeq", text.as_bytes()));
+        let mut octets = Vec::with_capacity(1024);
+        write_said(means, self.server, Said { status, message, lines, contact, body }, &mut octets);
+        self.say_reliably(means, turn, octets, *number, described.is_some());
     }
 
     /// Our Contact on a leg.
@@ -200,7 +211,7 @@ impl Call {
             means.questions.close(ticket);
         }
         self.ups.clear();
-        if !self.confirm(number, message) {
+        if !self.confirm(turn, number, message) {
             tracing::warn!(call_id = %self.shown_call_id(), "a 2xx that does not fit its INVITE ends the call");
             late::end(means, turn, message, hop);
             Self::refuse(means, turn, self.server, Status::of(502));
@@ -218,7 +229,7 @@ impl Call {
     }
 
     /// Makes the dialog of a leg from the 2xx to its INVITE.
-    pub fn confirm(&mut self, number: u16, message: &Message<'_>) -> bool {
+    pub fn confirm(&mut self, turn: &Turn<'_>, number: u16, message: &Message<'_>) -> bool {
         let Some(leg) = self.leg_mut(number) else { return false };
         // RFC 3261 §12.1.2: what a response must repeat of our request is what names the dialog.
         let own_tag = message.from().ok().and_then(|from| from.tag());
@@ -231,6 +242,8 @@ impl Call {
         let secure = leg.reached.as_ref().is_some_and(|hop| hop.transport().is_secure());
         let Ok(dialog) = sip::dialog::Dialog::uac(message, message, secure) else { return false };
         leg.dialog = Some(dialog);
+        leg.continue_early();
+        leg.learn_from_answer(message, turn.now);
         true
     }
 

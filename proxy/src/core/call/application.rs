@@ -101,6 +101,8 @@ pub(crate) enum Errand {
     GiveBack(Slot),
     /// The application refuses the INVITE with this status.
     Refuse(Slot, u16),
+    /// The caller does not acknowledge what he requires (RFC 3262 §3).
+    Unacknowledged(Slot),
     /// It sends the INVITE elsewhere.
     Reroute(Slot, Box<Order>),
     /// Somebody is to be rung for this call.

@@ -79,6 +79,11 @@ impl Edge {
                     context.on_cancel(means, turn, None);
                 }),
                 Errand::RingFailed(call, serial, why) => self.on_ring_failed(turn, call, serial, why),
+                Errand::Unacknowledged(context) => {
+                    self.with_context(turn, context, |context, means, turn| {
+                        context.give_up(means, turn, "Not Acknowledged");
+                    })
+                }
                 Errand::Refuse(context, status) => {
                     self.with_context(turn, context, |context, means, turn| {
                         context.held = false;

@@ -198,7 +198,7 @@ impl Call {
     ) {
         let is_wanted = !self.over && self.runs.rings.iter().any(|ring| ring.serial == serial);
         let sdp = write::sdp(message).filter(|_| is_wanted);
-        let (Some(sdp), true) = (sdp, self.confirm(number, message)) else {
+        let (Some(sdp), true) = (sdp, self.confirm(turn, number, message)) else {
             late::end(means, turn, message, hop);
             return self.on_ring_failed(means, turn, serial, Reached::Unreachable);
         };

@@ -11,6 +11,7 @@ use sip::transaction::TransactionId;
 use super::application::{Errand, Run, Waits};
 use super::application_commands::{Going, GoingKind};
 use super::crossing::{Kind, Stage};
+use super::write::session_lines;
 use super::{CALLER, Call, write};
 use crate::core::answer;
 use crate::core::edge::Edge;
@@ -27,8 +28,7 @@ impl Call {
             }
             return;
         }
-        let dialog = self.leg(CALLER).and_then(|leg| leg.dialog.as_ref());
-        let number = dialog.and_then(sip::dialog::Dialog::remote_number).unwrap_or(0);
+        let number = self.reliable.invite;
         let serial = self.open_crossing(CALLER, OURSELVES, self.server, number, Kind::Invite, self.offered);
         self.runs.answering = Some(serial);
         if let Some(run) = &mut self.runs.run {
@@ -68,14 +68,25 @@ impl Call {
         match answer {
             Ok(described) => {
                 let contact = self.contact(means, CALLER);
-                Self::speak(
+                let rseq = self.draw_rseq();
+                let lines = rseq
+                    .iter()
+                    .flat_map(|(text, _)| [("Require", &b"100rel"[..]), ("RSeq", text.as_bytes())]);
+                let lines: write::Lines<'_> = lines.collect();
+                let octets = Self::spoken(
                     means,
-                    turn,
                     self.server,
                     Status::of(183),
                     contact.as_ref(),
                     Some(&described.sdp),
+                    &lines,
                 );
+                match &rseq {
+                    Some((_, number)) => self.say_reliably(means, turn, octets, *number, true),
+                    None => {
+                        means.endpoint.respond(turn.now, self.server, &octets, turn.wire());
+                    }
+                }
                 self.runs.described = Some(described.sdp.into());
             }
             Err(error) => {
@@ -179,13 +190,22 @@ impl Call {
     }
 
     /// The 2xx to a request that goes no further than to us.
-    fn say_answer(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16, sdp: &[u8]) {
+    pub fn say_answer(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16, sdp: &[u8]) {
         let Some(crossing) = self.crossing(serial) else { return };
         crossing.acknowledged = crossing.offered;
         let (from, kind, server) = (crossing.from, crossing.kind, crossing.server);
+        if self.holds_answer(server, serial, None, Some(sdp)) {
+            return;
+        }
         self.refresh_asker(means, from, server);
+        let session = self.agree_session(means, turn.now, from, server);
+        let session = session_lines(session.as_ref());
+        if let Some(leg) = self.leg_mut(from) {
+            leg.said = sdp.into();
+        }
         let contact = self.contact(means, from);
-        let octets = Self::speak(means, turn, server, Status::of(200), contact.as_ref(), Some(sdp));
+        let octets = Self::spoken(means, server, Status::of(200), contact.as_ref(), Some(sdp), &session);
+        means.endpoint.respond(turn.now, server, &octets, turn.wire());
         if kind != Kind::Invite {
             self.finish_crossing(means, serial);
             return;
@@ -206,14 +226,14 @@ impl Call {
         }
     }
 
-    /// Answers a request of a leg with words of our own.
-    fn speak(
-        means: &mut Means,
-        turn: &mut Turn<'_>,
+    /// The answer to a request of a leg in words of our own.
+    fn spoken(
+        means: &Means,
         server: TransactionId,
         status: Status,
         contact: Option<&crate::core::text::Text>,
         sdp: Option<&[u8]>,
+        more: &[(&str, &[u8])],
     ) -> Vec<u8> {
         let mut octets = Vec::with_capacity(1024);
         let kept = means.endpoint.kept_request(server).unwrap_or_default();
@@ -222,11 +242,11 @@ impl Call {
             let mut lines = write::Lines::new();
             lines.extend(contact.map(|contact| ("Contact", contact.as_bytes())));
             lines.push(("Allow", ALLOW));
+            lines.extend(more.iter().copied());
             let body = sdp.map(|sdp| ("application/sdp", sdp));
             let extra =
                 Extra { to_tag: Some(&tag), record_route: true, headers: &lines, body, ..Extra::default() };
             build::response(&request, status, &extra, &mut octets);
-            means.endpoint.respond(turn.now, server, &octets, turn.wire());
         }
         octets
     }
@@ -295,7 +315,10 @@ impl Call {
             Some(Method::Update) => {
                 self.refresh_asker(means, number, server);
                 let contact = self.contact(means, number);
-                Self::speak(means, turn, server, Status::of(200), contact.as_ref(), None);
+                let session = self.agree_session(means, turn.now, number, server);
+                let session = session_lines(session.as_ref());
+                let octets = Self::spoken(means, server, Status::of(200), contact.as_ref(), None, &session);
+                means.endpoint.respond(turn.now, server, &octets, turn.wire());
             }
             Some(Method::Info) => {
                 let digit = dialled(message);
@@ -434,6 +457,6 @@ fn is_digit(digit: char) -> bool {
 /// What stands for the other leg of a request that is answered here.
 pub(crate) const OURSELVES: u16 = u16::MAX;
 /// What a leg that talks with us alone may ask.
-const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE";
+const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE";
 /// RFC 3326: why a call ends that cannot be heard.
 const NO_MEDIA: &[u8] = b"SIP;cause=488;text=\"No Media\"";

@@ -25,6 +25,9 @@ impl Call {
         message: &Message<'_>,
     ) {
         let id = self.id;
+        if self.on_asked(means, turn, serial, status, message) {
+            return;
+        }
         let Some(crossing) = self.crossing(serial) else { return };
         if status.is_provisional() {
             return;
@@ -49,6 +52,9 @@ impl Call {
 
     /// Nobody has answered, or it could not be sent.
     pub fn on_failure(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16, failure: Failure) {
+        if self.on_asking_failed(means, turn, serial, failure) {
+            return;
+        }
         let Some(crossing) = self.finish_crossing(means, serial) else { return };
         let status = match failure {
             Failure::Timeout => Status::of(408),
@@ -65,11 +71,17 @@ impl Call {
     pub fn on_success(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16, message: &Message<'_>) {
         let Some(crossing) = self.crossing(serial) else { return };
         let (kind, offered, from, to) = (crossing.kind, crossing.offered, crossing.from, crossing.to);
-        let server = crossing.server;
+        let (server, call_server) = (crossing.server, self.server);
         let refreshes = kind != Kind::Other;
         if refreshes && let Some(dialog) = self.leg_mut(to).and_then(|leg| leg.dialog.as_mut()) {
             // A Contact that cannot be read leaves the target as it was.
             let _ = dialog.refresh_target(message);
+        }
+        if refreshes
+            && server != call_server
+            && let Some(leg) = self.leg_mut(to)
+        {
+            leg.learn_from_answer(message, turn.now);
         }
         if refreshes {
             self.refresh_asker(means, from, server);
@@ -149,14 +161,14 @@ impl Call {
     }
 
     /// The two legs do not agree, or nobody can say on what: the session cannot go on.
-    fn fail_answer(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16) {
+    pub fn fail_answer(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16) {
         self.acknowledge_once(means, turn, serial);
         self.fail_crossing(means, turn, serial, Status::of(500));
         self.end(means, turn, None, Some(b"SIP;cause=500;text=\"Media Failure\""));
     }
 
     /// The 2xx goes to who asked.
-    fn say_success(
+    pub fn say_success(
         &mut self,
         means: &mut Means,
         turn: &mut Turn<'_>,
@@ -166,8 +178,17 @@ impl Call {
     ) {
         let Some(crossing) = self.crossing(serial) else { return };
         let (server, from, kind) = (crossing.server, crossing.from, crossing.kind);
+        if self.holds_answer(server, serial, Some(message), described) {
+            return;
+        }
+        let refreshes = kind != Kind::Other;
+        let session = refreshes.then(|| self.agree_session(means, turn.now, from, server)).flatten();
+        if let (Some(leg), Some(described)) = (self.leg_mut(from), described) {
+            leg.said = described.into();
+        }
         let contact = if kind == Kind::Other { None } else { self.contact(means, from) };
-        let (lines, body) = (write::across(message), write::body(message, described));
+        let (mut lines, body) = (write::across(message), write::body(message, described));
+        lines.extend(write::session_lines(session.as_ref()));
         let status = message.status().unwrap_or(Status::of(200));
         let said = Said { status, message, lines, contact, body };
         if kind != Kind::Invite {

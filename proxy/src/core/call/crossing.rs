@@ -125,11 +125,14 @@ impl Call {
         number: u16,
     ) {
         let message = request.message;
-        let refused = self.refusal(request, number);
+        let refused = self.refusal(means, request, number);
         if let Some((status, retry)) = refused {
             let seconds = ((request.cseq % 10) + 1).to_string();
+            let min = means.settings.config.session_seconds_min().to_string();
             let headers = [("Retry-After", seconds.as_str())];
             let headers: &[_] = if retry { &headers } else { &[] };
+            let short = [("Min-SE", min.as_str())];
+            let headers = if status == 422 { &short } else { headers };
             return answer::statelessly(means, turn, packet, message, Status::of(status), None, headers);
         }
         let is_invite = request.method == Method::Invite;
@@ -154,6 +157,9 @@ impl Call {
             }
             return self.end(means, turn, Some(number), reason);
         }
+        if request.method == Method::Prack {
+            return self.on_prack(means, turn, message, server);
+        }
         if is_invite {
             Self::refuse(means, turn, server, Status::of(100));
         }
@@ -161,7 +167,7 @@ impl Call {
     }
 
     /// Why a request cannot cross now, and whether it may be tried again soon.
-    fn refusal(&mut self, request: &Request<'_>, number: u16) -> Option<(u16, bool)> {
+    fn refusal(&mut self, means: &Means, request: &Request<'_>, number: u16) -> Option<(u16, bool)> {
         let leg = self.leg_mut(number)?;
         let in_order = leg.dialog.as_mut().is_none_or(|dialog| dialog.receive(request.message).is_ok());
         // RFC 3261 §12.2.2.
@@ -173,7 +179,7 @@ impl Call {
         }
         if request.method == Method::Prack {
             // RFC 3262 §3: it matches no response of ours.
-            return Some((481, false));
+            return (!self.is_acknowledged_by(request.message, number)).then_some((481, false));
         }
         let of_run = self.runs.legs.iter().any(|(_, known)| *known == number);
         let talks = self.peer.is_some() || of_run || (number == CALLER && !self.is_unanswered());
@@ -181,8 +187,15 @@ impl Call {
             // RFC 3311 §5.2 says so of an UPDATE that comes too early.
             return Some((500, true));
         }
+        let refreshes = matches!(request.method, Method::Invite | Method::Update);
+        if refreshes && super::session_timer::too_short(&means.settings.config, request.message).is_some() {
+            return Some((422, false));
+        }
         let has_offer = write::sdp(request.message).is_some();
         let changes = request.method == Method::Invite || (request.method == Method::Update && has_offer);
+        if changes && self.asks_for_session() {
+            return Some((491, false));
+        }
         let under_way = self.crossings.iter().find(|crossing| crossing.changes_session());
         match under_way {
             // RFC 3261 §14.2: its own one is not over yet, or one of ours to it is.
@@ -201,7 +214,7 @@ impl Call {
         server: TransactionId,
         from: u16,
     ) {
-        let Some(to) = self.partner(from) else {
+        let Some(to) = self.partner(from).filter(|_| !super::session_timer::is_refresh(message)) else {
             return self.attend_request(means, turn, message, server, from);
         };
         let kind = match request.method {
@@ -307,13 +320,25 @@ impl Call {
         let leg = self.leg_mut(to)?;
         let hop = leg.hop()?;
         let via = write::via(means, leg, &hop);
-        let (supported, required) =
+        let (mut supported, required) =
             (write::options(&message, Name::Supported), write::options(&message, Name::Require));
+        // RFC 4028 §7.4: a request that refreshes says how the session goes on.
+        let refreshes = matches!(method, Method::Invite | Method::Update);
+        let session = leg.session_line().filter(|_| refreshes);
+        if session.is_some() {
+            supported.push(if supported.as_bytes().is_empty() { b"timer" } else { b", timer" });
+        }
+        if let Some(sdp) = sdp {
+            leg.said = sdp.into();
+        }
         let mut lines = write::across(&message);
         for (name, value) in [("Supported", &supported), ("Require", &required)] {
             if !value.as_bytes().is_empty() {
                 lines.push((name, value.as_bytes()));
             }
+        }
+        if let Some(session) = &session {
+            lines.push(("Session-Expires", session.as_bytes()));
         }
         let hops = message.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1);
         let outgoing = Outgoing {
@@ -336,8 +361,7 @@ impl Call {
 
     /// Where the caller's INVITE becomes the first request that crosses: its answer is on the way back.
     pub fn connect(&mut self, means: &mut Means, turn: &mut Turn<'_>, peer: u16, message: &Message<'_>) {
-        let dialog = self.leg(CALLER).and_then(|leg| leg.dialog.as_ref());
-        let number = dialog.and_then(sip::dialog::Dialog::remote_number).unwrap_or(0);
+        let number = self.reliable.invite;
         let own_number = message.cseq().map_or(1, |cseq| cseq.number);
         let offered = self.offered;
         let serial = self.open_crossing(CALLER, peer, self.server, number, Kind::Invite, offered);

@@ -87,17 +87,18 @@ impl Call {
         let (serial, client) = (crossing.serial, crossing.client);
         match crossing.stage {
             Stage::Offering => self.fail_crossing(means, turn, serial, Status::of(487)),
+            // With no request of its own it is the call itself, whose answer is ready and waits for a PRACK.
+            Stage::Answering(_) | Stage::Sent if server == self.server => {
+                self.acknowledge_once(means, turn, serial);
+                self.fail_crossing(means, turn, serial, Status::of(487));
+                self.end(means, turn, Some(CALLER), reason.map(str::as_bytes));
+            }
             Stage::Sent => {
                 if let Some(client) = client {
                     let reason = reason.map(|reason| ("Reason", reason.as_bytes()));
                     let headers = reason.as_slice();
                     means.endpoint.cancel(turn.now, client, headers, User::Alone, turn.out.wire());
                 }
-            }
-            Stage::Answering(_) if server == self.server => {
-                self.acknowledge_once(means, turn, serial);
-                self.fail_crossing(means, turn, serial, Status::of(487));
-                self.end(means, turn, Some(CALLER), reason.map(str::as_bytes));
             }
             Stage::Answering(_) | Stage::Acknowledging(_) | Stage::Confirming => {}
         }

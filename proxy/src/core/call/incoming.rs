@@ -9,7 +9,8 @@ use smallvec::SmallVec;
 
 use super::application::Runs;
 use super::leg::Leg;
-use super::{Call, write};
+use super::reliable::Reliable;
+use super::{Call, session_timer, write};
 use crate::config::Anchor;
 use crate::core::answer;
 use crate::core::effect::Turn;
@@ -45,6 +46,9 @@ impl ResponseContext {
             Begun::Unsupported(ref tags) => {
                 self.answer_ourselves(means, turn, 420, None, &[("Unsupported", tags)]);
             }
+            Begun::TooShort(min) => {
+                self.answer_ourselves(means, turn, 422, None, &[("Min-SE", &min.to_string())]);
+            }
             Begun::Merged => self.answer_ourselves(means, turn, 482, Some("Merged Request"), &[]),
             Begun::Refused => {
                 means.counters.overloaded += 1;
@@ -68,6 +72,9 @@ impl ResponseContext {
         if !unsupported.is_empty() {
             return Begun::Unsupported(unsupported);
         }
+        if let Some(min) = session_timer::too_short(&means.settings.config, &message) {
+            return Begun::TooShort(min);
+        }
         // One To-tag towards the caller, the same as that of our own refusals (RFC 3261 §12.1.1).
         let tag = answer::to_tag(&means.settings, &message);
         let secure = self.flow.transport.is_secure();
@@ -84,10 +91,12 @@ impl ResponseContext {
         if means.calls.has_tag(&tag) {
             return Begun::Merged;
         }
+        let name = write::draw(means);
+        let reliable = Reliable::of(&message, &name);
         let call = Call {
             id: self.id,
             context: self.id,
-            name: write::draw(means).into(),
+            name: name.into(),
             server,
             legs: vec![leg],
             peer: None,
@@ -96,6 +105,8 @@ impl ResponseContext {
             ups: VecDeque::new(),
             early_asked: None,
             crossings: SmallVec::new(),
+            askings: SmallVec::new(),
+            reliable,
             serial: 0,
             has_media: false,
             ending: None,
@@ -121,6 +132,8 @@ enum Begun {
     Conducted(Slot),
     /// Nothing changes from proxied to conducted in mid-call.
     InDialog,
+    /// A session shorter than it may be (RFC 4028 §8.1): the least.
+    TooShort(u32),
     /// The same request by another way (RFC 3261 §8.2.2.2).
     Merged,
     /// Extensions that a leg of ours would have to do, and does not (RFC 3261 §8.2.2.3).

@@ -142,15 +142,15 @@ impl Edge {
             });
         } else {
             self.with_context(turn, context, |context, means, turn| {
-                context.media_gone(means, turn);
+                context.give_up(means, turn, "Media Lost");
             });
         }
     }
 }
 
 impl ResponseContext {
-    /// The media of a call that nobody has answered yet are lost.
-    fn media_gone(&mut self, means: &mut crate::core::means::Means, turn: &mut Turn<'_>) {
+    /// A call that nobody has answered yet cannot go on.
+    pub fn give_up(&mut self, means: &mut crate::core::means::Means, turn: &mut Turn<'_>, why: &str) {
         if self.answered.is_none() {
             self.leave_application(means, turn, Parting::Failed);
             self.closed = true;
@@ -159,7 +159,7 @@ impl ResponseContext {
             self.plan.places.clear();
             self.plan.ends = None;
             self.abandon_pending(means, turn, None);
-            self.answer_ourselves(means, turn, 500, Some("Media Lost"), &[]);
+            self.answer_ourselves(means, turn, 500, Some(why), &[]);
         }
     }
 }

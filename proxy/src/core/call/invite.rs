@@ -9,11 +9,12 @@ use sip::transport::{ListenerId, NextHop};
 
 use super::leg::Leg;
 use super::media::{Passing, Role};
-use super::{CALLER, Call, write};
+use super::{CALLER, Call, session_timer, write};
 use crate::core::effect::Turn;
 use crate::core::means::{Means, Waiter};
 use crate::core::response_context::ResponseContext;
 use crate::core::slots::Slot;
+use crate::core::text::Text;
 
 impl ResponseContext {
     /// True when the media server has to be asked before this branch of a conducted call is sent; it is asked.
@@ -126,8 +127,18 @@ impl ResponseContext {
         from.write_with_tag(Some(leg.tag.as_bytes()), &mut from_text);
         let via = message.elements(Name::Via).next().unwrap_or_default();
         let contact = write::contact(&settings, &leg.tag, hop.transport(), listener, hop.remote().ip());
-        let supported = write::options(&message, Name::Supported);
+        let mut supported = write::options(&message, Name::Supported);
         let required = write::options(&message, Name::Require);
+        // RFC 3262 §5: an offer in what we acknowledge could not be answered there.
+        let rings_reliably = leg.offer.is_some();
+        let (expires, least) = session_timer::asked(&settings.config, leg.session_min);
+        for (tag, is_done) in [("100rel", rings_reliably), ("timer", expires.is_some())] {
+            if is_done {
+                supported.push(if supported.as_bytes().is_empty() { b"" } else { b", " });
+                supported.push(tag.as_bytes());
+            }
+        }
+        let cseq = Text::of(format_args!("{} INVITE", leg.invite));
         let mut edit = Edit::new(&message)
             .remove(Name::Via)
             .remove(Name::RecordRoute)
@@ -135,7 +146,7 @@ impl ResponseContext {
             .remove(Name::MinSe)
             .set(Name::From, &from_text)
             .set(Name::CallId, &leg.call_id)
-            .set(Name::CSeq, FIRST)
+            .set(Name::CSeq, cseq.as_bytes())
             .set(Name::Contact, contact.as_bytes());
         for (name, value) in [(Name::Supported, &supported), (Name::Require, &required)] {
             edit = match value.as_bytes() {
@@ -143,8 +154,14 @@ impl ResponseContext {
                 tags => edit.set(name, tags),
             };
         }
+        for (name, value) in [(Name::SessionExpires, &expires), (Name::MinSe, &least)] {
+            if let Some(value) = value {
+                edit = edit.set(name, value.as_bytes());
+            }
+        }
         if let Some(offer) = &leg.offer {
             edit = edit.body("application/sdp", offer);
+            leg.said.clone_from(offer);
         }
         edit.push_front(Name::Via, via).write(octets);
         true
@@ -171,5 +188,3 @@ impl Call {
 pub(crate) const NO_LEG: u16 = u16::MAX;
 /// Legs of one call.
 pub(crate) const LEGS_MAX: usize = 60;
-/// The CSeq of the first request of each leg.
-const FIRST: &[u8] = b"1 INVITE";

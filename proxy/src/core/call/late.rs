@@ -35,8 +35,10 @@ pub(crate) fn acknowledged(
     reached: Option<NextHop>,
 ) -> Option<(Leg, NextHop)> {
     let mut leg = Leg::new(message.call_id(), "");
-    let dialog = Dialog::uac(message, message, false).ok()?;
+    let mut dialog = Dialog::uac(message, message, false).ok()?;
     let number = dialog.local_number()?;
+    // Behind the PRACKs that may have gone.
+    dialog.skip_numbers(PRACKS_MAX);
     if let Some(hop) = &reached {
         let listener =
             means.settings.listeners.pick(hop.transport(), hop.remote().ip()).unwrap_or(leg.listener);
@@ -54,3 +56,6 @@ pub(crate) fn acknowledged(
     means.scratch = octets;
     Some((leg, hop))
 }
+
+/// More provisional responses of one phone than are acknowledged.
+const PRACKS_MAX: u32 = 100;

@@ -6,6 +6,8 @@ use sip::transport::{Flow, ListenerId, NextHop, Transport};
 use sip::uri::Uri;
 use smallvec::SmallVec;
 
+use super::reliable::Early;
+use super::session_timer::SessionTimer;
 use crate::core::settings::Settings;
 use crate::core::targets;
 
@@ -30,6 +32,18 @@ pub(crate) struct Leg {
     pub offer: Option<Vec<u8>>,
     /// The ACK of the last 2xx, for its repeats.
     pub ack: Vec<u8>,
+    /// Its early dialogs whose responses we acknowledge.
+    pub early: SmallVec<[Early; 1]>,
+    /// How long its session lasts.
+    pub timer: Option<SessionTimer>,
+    /// The shortest session that its phone takes, as it has refused an INVITE.
+    pub session_min: u32,
+    /// The number of its INVITE.
+    pub invite: u32,
+    /// True when its phone knows UPDATE.
+    pub allows_update: bool,
+    /// What it was last told of the session.
+    pub said: Vec<u8>,
 }
 
 impl Leg {
@@ -45,6 +59,12 @@ impl Leg {
             listener: ListenerId(0),
             offer: None,
             ack: Vec::new(),
+            early: SmallVec::new(),
+            timer: None,
+            session_min: 0,
+            invite: 1,
+            allows_update: false,
+            said: Vec::new(),
         }
     }
 
@@ -62,14 +82,19 @@ impl Leg {
     /// way, else to the address of the first route or the target. A host name there stands for the address that
     /// was found for it when the call began.
     pub fn hop(&self) -> Option<NextHop> {
+        self.hop_of(self.dialog.as_ref())
+    }
+
+    /// The same for one of its dialogs.
+    pub fn hop_of(&self, dialog: Option<&Dialog>) -> Option<NextHop> {
         if let Some(flow) = self.flow {
             return Some(NextHop::Flow(flow));
         }
-        self.address().or_else(|| self.reached.clone())
+        dialog.and_then(Self::address).or_else(|| self.reached.clone())
     }
 
-    fn address(&self) -> Option<NextHop> {
-        let Ok(Uri::Sip(uri)) = Uri::parse(self.dialog.as_ref()?.next_hop()) else { return None };
+    fn address(dialog: &Dialog) -> Option<NextHop> {
+        let Ok(Uri::Sip(uri)) = Uri::parse(dialog.next_hop()) else { return None };
         let ip = uri.maddr().unwrap_or(uri.host).ip()?;
         let said = uri.transport().and_then(Transport::from_name);
         let transport = said.unwrap_or(if uri.secure { Transport::Tls } else { Transport::Udp });

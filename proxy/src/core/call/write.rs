@@ -139,6 +139,12 @@ pub(crate) fn across<'a>(message: &Message<'a>) -> Lines<'a> {
         .collect()
 }
 
+/// What a 2xx says of a session that has a timer (RFC 4028 §9).
+pub(crate) fn session_lines(session: Option<&Text>) -> Lines<'_> {
+    let lines = |session| [("Supported", &b"timer"[..]), ("Require", b"timer"), ("Session-Expires", session)];
+    session.map(Text::as_bytes).into_iter().flat_map(lines).collect()
+}
+
 /// The option tags of a header without those that each leg agrees on by itself.
 pub(crate) fn options(message: &Message<'_>, name: Name) -> Text {
     let mut text = Text::default();
@@ -156,11 +162,16 @@ pub(crate) fn options(message: &Message<'_>, name: Name) -> Text {
 
 /// What a request demands of the one who answers it, and a leg of ours does not do.
 pub(crate) fn unsupported(message: &Message<'_>) -> String {
-    let ours = |tag: &&[u8]| OF_A_LEG.iter().any(|own| own.eq_ignore_ascii_case(tag));
+    let ours = |tag: &&[u8]| {
+        OF_A_LEG.iter().any(|own| own.eq_ignore_ascii_case(tag))
+            && !DONE.iter().any(|own| own.eq_ignore_ascii_case(tag))
+    };
     let tags: Vec<_> = message.elements(Name::Require).filter(ours).map(String::from_utf8_lossy).collect();
     tags.join(", ")
 }
 
+/// Those of them that our legs do.
+const DONE: [&[u8]; 2] = [b"100rel", b"timer"];
 /// Extensions that mean the hop or the dialog, and not the phones at both ends.
 const OF_A_LEG: [&[u8]; 8] =
     [b"100rel", b"timer", b"outbound", b"path", b"gruu", b"precondition", b"replaces", b"199"];

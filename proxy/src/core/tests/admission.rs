@@ -108,11 +108,11 @@ fn a_request_that_comes_back_is_a_loop_and_one_that_changed_is_a_spiral() {
 }
 
 #[test]
-fn own_event_packages_are_refused_and_never_forked() {
+fn packages_that_are_ours_to_be_are_refused_and_never_forked() {
     let mut world = World::new();
     world.register(&["alice"]);
     for (method, event) in
-        [("SUBSCRIBE", "message-summary"), ("SUBSCRIBE", "dialog"), ("PUBLISH", "presence")]
+        [("SUBSCRIBE", "presence"), ("SUBSCRIBE", "presence.winfo"), ("PUBLISH", "presence")]
     {
         let headers = format!("Event: {event}\r\n");
         world.request("alice", method, "sip:alice@carillon.local", &headers, "");

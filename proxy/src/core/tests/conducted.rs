@@ -61,10 +61,10 @@ pub fn body(got: &Got) -> String {
 fn an_extension_that_a_leg_of_ours_does_not_do_is_named() {
     let mut world = World::conducted();
     world.register(&["alice", "bob"]);
-    let headers = format!("Require: 100rel, x-phones\r\n{SDP}");
+    let headers = format!("Require: precondition, x-phones\r\n{SDP}");
     let sent = world.request("alice", "INVITE", "sip:bob@carillon.local", &headers, "alice");
     let refused = world.take_only("alice", "420");
-    assert!(refused.text().contains("Unsupported: 100rel\r\n"), "{}", refused.text());
+    assert!(refused.text().contains("Unsupported: precondition\r\n"), "{}", refused.text());
     assert!(!world.has_mail("bob"));
     world.hop_by_hop("alice", "ACK", &sent, Some(&refused));
     world.finish();

@@ -55,6 +55,8 @@ pub struct Services {
     pub started: Option<Box<proto::application::Started>>,
     /// What applications were told.
     pub told: Vec<String>,
+    /// Mailboxes.
+    pub waiting: BTreeMap<String, proto::Waiting>,
     pub wire: Outbox,
     /// After so many sends and questions more, one panics.
     pub fuse: Option<u32>,
@@ -84,6 +86,7 @@ impl Services {
             run: String::new(),
             started: None,
             told: Vec::new(),
+            waiting: BTreeMap::new(),
             wire: Outbox::default(),
             fuse: None,
         }
@@ -234,6 +237,11 @@ impl Services {
                 self.done(format!("collect {} #{} {}", ask.leg.number, ask.id, ask.digits_max))
             }
             Effect::Stop(ask) => self.done(format!("stop {} #{}", ask.leg.number, ask.id)),
+            Effect::Summarise(ask) => {
+                self.asked.push(format!("summarise {}", ask.user));
+                let waiting = self.waiting.get(ask.user).cloned();
+                Answer::Summarised(if broken { Err(error()) } else { Ok(waiting) })
+            }
             Effect::Release(ask) => {
                 self.media.push(match ask.leg {
                     Some(leg) => format!("release {}", leg.number),

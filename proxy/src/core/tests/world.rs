@@ -212,6 +212,7 @@ impl World {
             Input::Failed { .. } | Input::ConnectionClosed(_) => ("a failure", None),
             Input::Media(..) | Input::MediaLost => ("an event of the media", None),
             Input::Run(..) => ("what an application says", None),
+            Input::Changed(_) => ("a change", None),
             Input::Tick => ("a tick", None),
         };
         let (edge, services, now) = (&mut self.edge, &mut self.services, self.now);
@@ -246,6 +247,14 @@ impl World {
         let pace = std::mem::replace(&mut self.services.pace, Pace::Now);
         self.settle();
         self.services.pace = pace;
+    }
+
+    /// Lets the oldest question be answered, and no other.
+    pub fn release_one(&mut self) {
+        if let Some((ticket, answer)) = self.services.answers.pop_front() {
+            self.give(Input::Answered(ticket, answer));
+            self.settle();
+        }
     }
 
     /// Carries what the edge put out; held services stay silent.

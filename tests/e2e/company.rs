@@ -1,0 +1,104 @@
+//! A small company's telephones, by the example file as it stands: voicemail, the attendant that speaks French, and what
+//! an administrator is told. The phones are baresip and linphone; the scenarios are in `rig/company.py`.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use prompt::{Fixed, Language, Sentence};
+
+use super::exchange::{Exchange, binary, said};
+use super::ground::Ground;
+use super::needs::{BARESIP, NOTHING, PYTHON, PYTHON_APPLICATION};
+use super::scene::{Scene, USUAL_S};
+use super::spoken;
+
+tests! {
+    BARESIP => the_attendant_greets_connects_and_greets_again;
+    PYTHON_APPLICATION => an_application_in_python_conducts_a_call;
+    NOTHING => a_misspelt_name_is_refused_with_the_name_that_was_meant,
+        a_greeting_that_cannot_be_played_is_refused;
+}
+
+fn the_attendant_greets_connects_and_greets_again() {
+    play("attendant", &["udp", "udp"]);
+}
+
+fn an_application_in_python_conducts_a_call() {
+    let more = "[rpc]\napplications = { door = \"http://127.0.0.1:5072\" }\n\
+                [[route]]\nextension = \"7777\"\nsteps = [{ application = \"door\" }]\n";
+    let mut exchange = Exchange::start(Ground::namespace(), more);
+    let mut command = exchange.ground.command(PYTHON);
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    command.arg(top.join("sdk/python/door.py")).env("CARILLON_PROTO", top.join("proto/src"));
+    let log = std::fs::File::create(exchange.folder.join("door.log")).expect("our own folder");
+    command.env("PYTHONDONTWRITEBYTECODE", "1").stderr(log).stdout(Stdio::piped());
+    let mut door = Running(command.spawn().expect("Python is here"));
+    let mut lines = BufReader::new(door.0.stdout.take().expect("it was piped")).lines();
+    let ready = lines.find_map(|line| line.ok().filter(|line| line.contains("the application is at")));
+    assert!(
+        ready.is_some(),
+        "it does not start: {:?}",
+        std::fs::read_to_string(exchange.folder.join("door.log"))
+    );
+    let mut scene = Scene::of("company.py", &exchange, "door", &["udp", "udp"], USUAL_S);
+    scene.until("registered", &mut exchange);
+    scene.go_on();
+    scene.end(&mut exchange);
+    exchange.end();
+}
+
+fn a_misspelt_name_is_refused_with_the_name_that_was_meant() {
+    let text = example().replace("\"alice\", 2", "\"Alice\", 2");
+    let told = check(&text, &spoken::greeting(1));
+    assert!(told.contains("Alice") && told.contains("alice") && told.contains("company.toml:"), "{told}");
+}
+
+fn a_greeting_that_cannot_be_played_is_refused() {
+    let told = check(&example(), b"ID3\x03 this is an MP3");
+    assert!(told.contains("bonjour.wav"), "{told}");
+}
+
+fn play(scenario: &str, transports: &[&str]) {
+    let mut exchange = company();
+    Scene::of("company.py", &exchange, scenario, transports, USUAL_S).end(&mut exchange);
+    exchange.end();
+}
+
+/// The company's file as it stands, its greeting, and what the rig compares recordings with.
+fn company() -> Exchange {
+    let after = spoken::sentence(Language::French, &Sentence::Fixed(Fixed::LeaveMessage));
+    let (bonjour, bonsoir) = (spoken::greeting(1), spoken::greeting(2));
+    let files: [(&str, &[u8]); 3] =
+        [("leave-message.wav", &after), ("bonjour.wav", &bonjour), ("bonsoir.wav", &bonsoir)];
+    Exchange::start_among(Ground::namespace(), &files, &example())
+}
+
+fn example() -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples/french-company.toml");
+    std::fs::read_to_string(&file).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
+}
+
+/// What `carillon check` says of a configuration that it must refuse.
+fn check(text: &str, greeting: &[u8]) -> String {
+    let ground = Ground::loopback();
+    let folder = std::env::temp_dir().join(format!("carillon-check-{}", ground.address(1)));
+    std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
+    std::fs::write(folder.join("company.toml"), text).expect("our own folder");
+    std::fs::write(folder.join("bonjour.wav"), greeting).expect("our own folder");
+    let output = Command::new(binary()).arg("check").arg(folder.join("company.toml")).output();
+    let output = output.expect("the binary runs");
+    let _ = std::fs::remove_dir_all(&folder);
+    assert!(!output.status.success(), "it was accepted: {}", said(&output));
+    said(&output)
+}
+
+/// A program that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+"""A small company's telephones: voicemail and the attendant, as its people use them. Called as calls.py is.
+
+The test puts sounds to compare with into the folder WORK: leave-message.wav is what the mailbox says before its tone;
+bonjour.wav and bonsoir.wav are the company's greetings."""
+import os
+import time
+
+from calls import PATIENCE, WORK, Linphone, check, main, meanwhile, ring, until
+
+
+def heard_for(phone, seconds, since=0):
+    until(lambda: phone.seconds_heard() - since >= seconds,
+          lambda: f"{phone.user} has heard {phone.seconds_heard() - since:.1f} s, not {seconds}")
+
+
+def connected(phone, patience=PATIENCE):
+    check(phone.wait("CALL_ESTABLISHED", patience), f"nobody answers {phone.user}: {phone.seen}\n{phone.said()[-1500:]}")
+
+
+def ended(phone, patience=PATIENCE):
+    check(phone.wait("CALL_CLOSED", patience), f"{phone.user}'s call does not end: {phone.seen}")
+
+
+def told_of_waiting(phone, wanted):
+    """Waits for a NOTIFY (RFC 3842) that says so."""
+    end, said = time.time() + PATIENCE, []
+    while (event := phone.wait("MWI_NOTIFY", max(.001, end - time.time()))):
+        said.append(event.get("param") or "")
+        if wanted in said[-1]:
+            return
+    check(False, f"{phone.user} is not told {wanted!r}, but {said}; it saw {phone.seen}")
+
+
+def voicemail(scenario):
+    """Bob does not answer: after ten seconds alice reaches his mailbox and leaves what she plays. Bob's phone says so;
+    he listens at 6099, hears it, deletes it, and nothing waits any more."""
+    alice, bob = scenario.registered("alice"), scenario.registered("bob", subscribes=True)
+    told_of_waiting(bob, "Messages-Waiting: no")
+    ring(alice, bob, "6002")
+    began = time.time()
+    connected(alice)
+    check(9 < time.time() - began < 14, f"the mailbox answers after {time.time() - began:.1f} s of ringing")
+    check(bob.wait("CALL_CLOSED"), f"bob goes on ringing: {bob.seen}")
+    greeting = os.path.join(WORK, "leave-message.wav")
+    until(lambda: scenario.hears(alice, "match", "--sound", greeting),
+          lambda: "alice does not hear what the mailbox says before its tone")
+    heard_for(alice, 6, since=alice.seconds_heard())
+    alice.hang_up()
+    told_of_waiting(bob, "Messages-Waiting: yes")
+    bob.forget()
+    bob.dial("6099")
+    connected(bob)
+    bob.press("1")
+    until(lambda: scenario.hears(bob, "align", "--seed", str(scenario.seeds[alice]), "--min-secs", "3", "--min-share", "0"),
+          lambda: "bob does not hear alice's message")
+    bob.press("7")
+    told_of_waiting(bob, "Messages-Waiting: no")
+    bob.hang_up()
+
+
+def attendant(scenario):
+    """7000 greets; 2 rings bob, who talks with the caller. Without a digit, and with one that means nothing, it greets
+    again. The greeting that is put into its place meanwhile is heard by the next caller."""
+    alice, bob = scenario.registered("alice"), scenario.registered("bob")
+    bonjour, bonsoir = (os.path.join(WORK, name) for name in ("bonjour.wav", "bonsoir.wav"))
+    alice.dial("7000")
+    connected(alice)
+    until(lambda: scenario.hears(alice, "match", "--sound", bonjour), lambda: "alice is not greeted")
+    alice.press("2")
+    check(bob.wait("CALL_INCOMING"), f"bob does not ring: {bob.seen}; alice saw {alice.seen}")
+    bob.answer()
+    connected(bob)
+    since = alice.seconds_heard()
+    heard_for(alice, 5, since)
+    alice.hang_up()
+    ended(bob)
+    scenario.judge(bob, alice)
+    check(scenario.hears(alice, "align", "--seed", str(scenario.seeds[bob]), "--min-secs", "2.4", "--min-share", "0"),
+          "alice does not hear bob")
+    greeted_twice(scenario, alice, bonjour, None)
+    greeted_twice(scenario, alice, bonjour, "9")
+    os.replace(bonsoir, bonjour)
+    bob.forget()
+    alice.forget()
+    alice.dial("7000")
+    connected(alice)
+    until(lambda: scenario.hears(alice, "match", "--sound", bonjour), lambda: "alice hears the old greeting")
+    alice.hang_up()
+
+
+def greeted_twice(scenario, caller, greeting, digit):
+    """With no digit, or one that means nothing, the greeting comes again."""
+    caller.forget()
+    caller.dial("7000")
+    connected(caller)
+    until(lambda: scenario.hears(caller, "match", "--sound", greeting), lambda: "the caller is not greeted")
+    if digit:
+        caller.press(digit)
+    until(lambda: scenario.hears(caller, "match", "--sound", greeting, "--times", "2"),
+          lambda: "the caller is not greeted again", 10)
+    caller.hang_up()
+
+
+def linphone_leaves_a_message(scenario):
+    """The company's telephones are linphone's: one leaves a message for a phone that never asked for waiting ones."""
+    alice, bob = scenario.registered("alice", kind=Linphone), scenario.registered("bob", subscribes=True)
+    alice.dial("6002")
+    check(bob.wait("CALL_INCOMING"), f"bob does not ring; linphone said:\n{alice.text}")
+    greeting = os.path.join(WORK, "leave-message.wav")
+    until(lambda: alice.seconds_heard() and scenario.hears(alice, "match", "--sound", greeting),
+          lambda: f"alice does not hear what the mailbox says before its tone; linphone said:\n{alice.text}", 15)
+    heard_for(alice, 5, since=alice.seconds_heard())
+    alice.hang_up()
+    told_of_waiting(bob, "Messages-Waiting: yes")
+
+
+def door(scenario):
+    """7777 is an application of somebody's own: with the right digits it puts the caller through to alice."""
+    bob, alice = scenario.registered("bob"), scenario.registered("alice")
+    meanwhile("registered")
+    bob.dial("7777")
+    connected(bob)
+    until(lambda: scenario.hears(bob, "check", "--freqs", "659,523", "--min-secs", ".5"), lambda: "no bell is heard")
+    bob.press("4711")
+    check(alice.wait("CALL_INCOMING"), f"alice does not ring: {alice.seen}; bob saw {bob.seen}")
+    alice.answer()
+    connected(alice)
+    heard_for(alice, 4)
+    bob.hang_up()
+    ended(alice)
+    scenario.judge(alice, bob)
+
+
+SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
+    voicemail, attendant, linphone_leaves_a_message, door)}
+
+if __name__ == "__main__":
+    main(SCENARIOS)
