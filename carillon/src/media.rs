@@ -123,8 +123,16 @@ fn start(config: &Config, folder: &Path) -> Result<Mediaserver> {
     if media.addresses.is_empty() {
         media.addresses = advertised(config);
     }
+    let files = node::limits::raise_open_files();
+    let calls = files / FILES_OF_A_CALL;
+    if calls < 1000 {
+        tracing::warn!(files, "only some {calls} calls can have media: raise LimitNOFILE, or ulimit -n");
+    }
     Mediaserver::start(&media).context("the media threads do not start")
 }
+
+/// A pair of ports for each side, and sockets of their own for the two that have found each other.
+const FILES_OF_A_CALL: u64 = 6;
 
 /// Where SIP is advertised under another address, media is too, unless `[media]` says otherwise.
 fn advertised(config: &Config) -> Vec<MediaAddress> {

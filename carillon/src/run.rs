@@ -35,6 +35,7 @@ use crate::welcome;
 /// Runs a service, or all of them, until SIGTERM, Ctrl-C or `carillon ctl drain`.
 pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
     state::create(folder)?;
+    node::limits::raise_open_files();
     let (source, example) = match &common.config {
         Some(file) => (Source::read(file)?, None),
         None => {

@@ -3,7 +3,8 @@
 //! Each port is a socket of its own, so what comes in comes one packet for each call, and what goes out goes by another
 //! socket than the last one: `recvmmsg` and `sendmmsg`, which batch the packets of one socket, have nothing to batch.
 //! What is saved is the second `recvfrom` that would only find nothing (the poll is level-triggered), and a wake-up for
-//! each packet under load, since one wait gives up to 256 ports.
+//! each packet under load, since one wait gives up to 256 ports. A port that talks to one peer for long gets a second socket
+//! that is connected to it ([`Port::toward`]): the kernel then finds the way, and the socket, once and not for each packet.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// One UDP port.
 #[derive(Debug)]
@@ -22,17 +23,32 @@ pub struct Port(UdpSocket);
 impl Port {
     /// Takes a port; `dscp` (RFC 2474) marks what is sent, 46 for voice.
     pub fn bind(address: SocketAddr, dscp: u8) -> io::Result<Port> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        // Networks may refuse the mark; then media goes unmarked.
-        let _ = if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-            socket.set_tclass_v6(u32::from(dscp) << 2)
-        } else {
-            socket.set_tos_v4(u32::from(dscp) << 2)
-        };
-        socket.set_nonblocking(true)?;
+        let socket = open(address, dscp)?;
         socket.bind(&address.into())?;
         Ok(Port(socket.into()))
+    }
+
+    /// The same port for one peer alone: what comes from there comes here, all else as before, and what is sent
+    /// ([`Port::send_on`]) goes there. Dropping it leaves all to the port itself.
+    pub fn toward(&self, peer: SocketAddr, dscp: u8) -> io::Result<Port> {
+        let address = self.0.local_addr()?;
+        let socket = open(address, dscp)?;
+        let both = [SockRef::from(&self.0), SockRef::from(&socket)];
+        // Two sockets may share a port while both say so, and nobody else may join them afterwards.
+        both.iter().try_for_each(|of| of.set_reuse_port(true))?;
+        let bound = socket.bind(&address.into()).and_then(|()| socket.connect(&peer.into()));
+        both.iter().try_for_each(|of| of.set_reuse_port(false))?;
+        bound?;
+        Ok(Port(socket.into()))
+    }
+
+    /// Sends a packet to the peer of [`Port::toward`]. The error of an earlier one may be reported instead of sending
+    /// this one: it is tried twice.
+    pub fn send_on(&self, octets: &[u8]) -> io::Result<()> {
+        match self.0.send(octets) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.0.send(octets).map(drop),
+            result => result.map(drop),
+        }
     }
 
     /// Takes a packet; `None` when there is none. An error is that of an earlier sending (ICMP).
@@ -51,6 +67,20 @@ impl Port {
             result => result.map(drop),
         }
     }
+}
+
+/// A socket that is bound to nothing yet.
+fn open(address: SocketAddr, dscp: u8) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    // Networks may refuse the mark; then media goes unmarked.
+    let _ = if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+        socket.set_tclass_v6(u32::from(dscp) << 2)
+    } else {
+        socket.set_tos_v4(u32::from(dscp) << 2)
+    };
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// Waits for ports, for a time, and to be woken.
@@ -148,6 +178,39 @@ mod tests {
         poller.wait(SECONDS, &mut ready);
         assert_eq!(ready, [7]);
         assert_eq!(one.receive(&mut room).expect("no error"), Some((5, other_at)));
+    }
+
+    #[test]
+    fn a_peer_may_have_a_socket_of_its_own_and_nobody_else_the_port() {
+        for host in ["127.0.0.1:0", "[::1]:0"] {
+            let any: SocketAddr = host.parse().expect("an address");
+            let Ok(port) = Port::bind(any, 46) else { continue };
+            let at = |port: &Port| port.0.local_addr().expect("bound");
+            let (peer, stranger) = (Port::bind(any, 0).expect("a port"), Port::bind(any, 0).expect("a port"));
+            let toward = port.toward(at(&peer), 46).expect("connected");
+            assert_eq!(at(&toward), at(&port));
+            let mut room = [0; 100];
+            let mut heard = |by: &Port| by.receive(&mut room).expect("no error").map(|(_, from)| from);
+            for _ in 0..3 {
+                peer.send(b"voice", at(&port)).expect("sent");
+                stranger.send(b"noise", at(&port)).expect("sent");
+                assert_eq!((heard(&toward), heard(&port)), (Some(at(&peer)), Some(at(&stranger))));
+                assert_eq!((heard(&toward), heard(&port)), (None, None));
+                toward.send_on(b"answer").expect("sent");
+                port.send(b"answer", at(&peer)).expect("sent");
+                assert_eq!([heard(&peer), heard(&peer)], [Some(at(&port)); 2]);
+            }
+            assert!(Port::bind(at(&port), 0).is_err(), "the port is taken");
+            let intruder = open(at(&port), 0).expect("a socket");
+            intruder.set_reuse_port(true).expect("it may say so");
+            assert!(intruder.bind(&at(&port).into()).is_err(), "whatever the other one says");
+            drop(toward);
+            peer.send(b"voice", at(&port)).expect("sent");
+            assert_eq!(heard(&port), Some(at(&peer)));
+            let again = port.toward(at(&stranger), 46).expect("connected to another one");
+            stranger.send(b"voice", at(&port)).expect("sent");
+            assert_eq!(heard(&again), Some(at(&stranger)));
+        }
     }
 
     #[test]

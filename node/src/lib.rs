@@ -8,6 +8,7 @@ pub mod config;
 pub mod datagram;
 pub mod dns;
 pub mod files;
+pub mod limits;
 pub mod listen;
 pub mod rpc;
 pub mod shard;

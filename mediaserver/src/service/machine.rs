@@ -1,5 +1,7 @@
-//! What the sessions of one thread need of the machine: its sockets.
+//! What the sessions of one thread need of the machine: its sockets. A port that sends to one peer for a while gets a
+//! socket of its own for it, which is cheaper; the sessions do not know.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -31,6 +33,9 @@ struct Sockets {
     port: u16,
     rtp: Port,
     rtcp: Port,
+    /// Where RTP was sent last, how often in a row up to [`STEADY`], and the socket for it after that.
+    steady: Option<(SocketAddr, u8)>,
+    toward: Option<Port>,
 }
 
 impl Machine {
@@ -49,10 +54,16 @@ impl Machine {
         }
     }
 
-    /// The socket of a port.
-    pub fn port(&self, id: PortId) -> Option<&Port> {
+    /// The socket that a poll named, and the port that it belongs to.
+    pub fn port(&self, number: u32) -> Option<(PortId, &Port)> {
+        let id = PortId(number & !TOWARD);
         let sockets = self.pairs.get(id.0 as usize / 2)?.as_ref()?;
-        Some(if id.0.is_multiple_of(2) { &sockets.rtp } else { &sockets.rtcp })
+        let port = match (number & TOWARD, id.0 % 2) {
+            (0, 0) => &sockets.rtp,
+            (0, _) => &sockets.rtcp,
+            _ => sockets.toward.as_ref()?,
+        };
+        Some((id, port))
     }
 
     /// The first free pair at this address that nobody else has.
@@ -62,7 +73,7 @@ impl Machine {
             let port = self.pool.take(address)?;
             let bind = |port| Port::bind(SocketAddr::new(address, port), self.dscp);
             match bind(port).and_then(|rtp| Ok((rtp, bind(port + 1)?))) {
-                Ok((rtp, rtcp)) => Some(Sockets { address, port, rtp, rtcp }),
+                Ok((rtp, rtcp)) => Some(Sockets { address, port, rtp, rtcp, steady: None, toward: None }),
                 Err(why) => {
                     tracing::debug!(%address, port, %why, "a media port cannot be had");
                     taken_elsewhere.push(port);
@@ -75,6 +86,35 @@ impl Machine {
             self.pool.give_back(address, port);
         }
         found
+    }
+}
+
+impl Sockets {
+    /// Sends RTP; `means` are what a socket of its own takes.
+    fn send<'a>(
+        &mut self,
+        octets: &[u8],
+        to: SocketAddr,
+        means: impl FnOnce() -> (&'a Poller, PortId, u8),
+    ) -> io::Result<()> {
+        match &mut self.steady {
+            Some((steady, count)) if *steady == to => {
+                if let Some(toward) = &self.toward {
+                    return toward.send_on(octets);
+                }
+                *count = count.saturating_add(1);
+                // Once, whatever comes of it.
+                if *count == STEADY {
+                    let (poller, id, dscp) = means();
+                    let toward = self.rtp.toward(to, dscp);
+                    let toward = toward.and_then(|port| poller.add(&port, id.0 | TOWARD).map(|()| port));
+                    self.toward = toward.ok();
+                }
+            }
+            // Another peer, or the same one after its NAT forgot it: all comes by the port itself again.
+            _ => (self.steady, self.toward) = (Some((to, 0)), None),
+        }
+        self.rtp.send(octets, to)
     }
 }
 
@@ -111,9 +151,13 @@ impl Out for Machine {
     }
 
     fn send(&mut self, from: PortId, to: SocketAddr, octets: &[u8]) {
-        if let Some(port) = self.port(from)
-            && port.send(octets, to).is_err()
-        {
+        let Some(sockets) = self.pairs.get_mut(from.0 as usize / 2).and_then(Option::as_mut) else { return };
+        let sent = if from.0.is_multiple_of(2) {
+            sockets.send(octets, to, || (&self.poller, from, self.dscp))
+        } else {
+            sockets.rtcp.send(octets, to)
+        };
+        if sent.is_err() {
             self.tally.unsent += 1;
         }
     }
@@ -146,5 +190,9 @@ impl Out for Machine {
     }
 }
 
+/// Marks the socket of a port that is for its peer alone.
+const TOWARD: u32 = 1 << 31;
+/// Packets in a row to one peer, a second of voice, before it gets a socket of its own.
+const STEADY: u8 = 50;
 /// How many ports of other programs are passed over before it is said that there is none.
 const ATTEMPTS_MAX: usize = 64;

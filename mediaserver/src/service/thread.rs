@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use super::machine::Machine;
 use super::{Figures, Shared};
 use crate::config::Config;
-use crate::core::{PortId, Sessions};
+use crate::core::Sessions;
 
 /// A question to the sessions of a thread, with its way back.
 type Question = Box<dyn FnOnce(&mut Sessions, Instant, &mut Machine) + Send>;
@@ -122,7 +122,7 @@ impl Running {
             self.machine.poller.wait(longest, &mut ready);
             let now = clock::now();
             for id in &ready {
-                self.receive(now, PortId(*id), &mut room);
+                self.receive(now, *id, &mut room);
             }
             std::mem::swap(&mut questions, &mut *self.line.questions.lock());
             for question in questions.drain(..) {
@@ -138,9 +138,9 @@ impl Running {
     }
 
     /// Takes what has come to a port, but not more than a few packets: others wait too.
-    fn receive(&mut self, now: Instant, id: PortId, room: &mut [u8]) {
+    fn receive(&mut self, now: Instant, number: u32, room: &mut [u8]) {
         for _ in 0..AT_ONCE {
-            let Some(port) = self.machine.port(id) else { return };
+            let Some((id, port)) = self.machine.port(number) else { return };
             match port.receive(room) {
                 Ok(Some((length, from))) => {
                     let octets = room.get_mut(..length).unwrap_or_default();
