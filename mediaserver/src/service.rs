@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use node::clock;
 use parking_lot::Mutex;
 use proto::media::{
-    Answer, Attend, Bridge, Collect, Described, Load, Media, MediaEvent, MediaSink, Offer, Play, Record,
-    Release, Released, Sound, Stop, Theirs,
+    Answer, Attend, Bridge, Collect, Described, Load, Media, MediaEvent, MediaSink, Offer, Play, Press,
+    Record, Release, Released, Sound, Stop, Theirs,
 };
 use proto::{Asked, Reply, ServiceError};
 
@@ -271,6 +271,14 @@ impl Media for Mediaserver {
         let Stop { leg, id, .. } = *ask;
         self.ask(ask.call, reply, move |sessions, now, out| {
             sessions.stop(now, &Stop { call: &call, leg, id }, out)
+        })
+    }
+
+    fn press(&self, ask: &Press<'_>, reply: Reply<()>) -> Asked<()> {
+        let call = ask.call.to_owned();
+        let Press { leg, digit, .. } = *ask;
+        self.ask(ask.call, reply, move |sessions, now, out| {
+            sessions.press(now, &Press { call: &call, leg, digit }, out)
         })
     }
 

@@ -50,6 +50,10 @@ pub trait Media: Send + Sync + 'static {
     /// Ends what is being played, recorded or collected. What has ended already is no error.
     fn stop(&self, ask: &Stop<'_>, reply: Reply<()>) -> Asked<()>;
 
+    /// A key of a leg went down, as a message beside the sound said (SIP INFO): it does what a digit that is heard does,
+    /// and [`MediaEvent::Digit`] says so.
+    fn press(&self, ask: &Press<'_>, reply: Reply<()>) -> Asked<()>;
+
     /// Ends a leg, or the whole call, and gives the statistics of what ended. What is not there is no error: the
     /// answer is empty.
     fn release(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released>;
@@ -284,6 +288,17 @@ pub struct Stop<'a> {
     pub id: u32,
 }
 
+/// A key that went down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Press<'a> {
+    /// The asker's name of the call.
+    pub call: &'a str,
+    /// Which leg.
+    pub leg: Leg,
+    /// `0` to `9`, `*`, `#`, `A` to `D`.
+    pub digit: char,
+}
+
 /// What is over, or is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release<'a> {
@@ -440,4 +455,6 @@ pub enum DigitForm {
     Event,
     /// As a pair of tones in the audio (ITU-T Q.23).
     Tone,
+    /// As a message beside it, which [`Media::press`] told.
+    Message,
 }

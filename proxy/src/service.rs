@@ -295,6 +295,7 @@ impl Out for Outputs<'_> {
             Effect::Play(ask) => self.done(ticket, |media, reply| media.play(&ask, reply)),
             Effect::Record(ask) => self.done(ticket, |media, reply| media.record(&ask, reply)),
             Effect::Collect(ask) => self.done(ticket, |media, reply| media.collect(&ask, reply)),
+            Effect::Press(ask) => self.done(ticket, |media, reply| media.press(&ask, reply)),
             Effect::Stop(ask) => self.done(ticket, |media, reply| media.stop(&ask, reply)),
             Effect::Release(ask) => match &services.media {
                 Some(media) => {

@@ -156,6 +156,7 @@ impl Out for Services {
             | Effect::Play(_)
             | Effect::Record(_)
             | Effect::Collect(_)
+            | Effect::Press(_)
             | Effect::Stop(_) => Answer::Done(Ok(())),
             Effect::Summarise(_) => Answer::Summarised(Ok(None)),
             Effect::Release(_) => Answer::Released(Ok(Released::default())),

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use proto::ServiceError;
 use proto::media::{
-    Answer, Attend, Bridge, Collect, Described, Ended, Leg, LegStatistics, MediaEvent, Offer, Record,
+    Answer, Attend, Bridge, Collect, Described, Ended, Leg, LegStatistics, MediaEvent, Offer, Press, Record,
     Release, Released, Stop,
 };
 use rtp::ntp::NtpTime;
@@ -323,6 +323,12 @@ impl Sessions {
     pub fn stop(&mut self, now: Instant, ask: &Stop<'_>, out: &mut dyn Out) -> Result<(), ServiceError> {
         let Ok(slot) = self.slot(ask.call) else { return Ok(()) };
         self.enter(now, slot, out, |session, place| session.stop(place, ask))
+    }
+
+    /// A key went down; see [`proto::Media::press`].
+    pub fn press(&mut self, now: Instant, ask: &Press<'_>, out: &mut dyn Out) -> Result<(), ServiceError> {
+        let slot = self.slot(ask.call)?;
+        self.enter(now, slot, out, |session, place| session.press(place, ask))
     }
 
     /// When [`Sessions::tick`] is wanted.

@@ -193,6 +193,31 @@ impl Session {
         Ok(())
     }
 
+    /// A key went down; see [`proto::Media::press`].
+    pub fn press(
+        &mut self,
+        place: &mut Place<'_>,
+        ask: &proto::media::Press<'_>,
+    ) -> Result<(), ServiceError> {
+        let (index, digit) = (self.find_known(ask.leg)?, ask.digit);
+        if !matches!(digit, '0'..='9' | '*' | '#' | 'A'..='D') {
+            return Err(ServiceError::Refused(format!("{digit:?} is no digit")));
+        }
+        let leg = self.leg(index).ok_or(ServiceError::Gone)?;
+        let name = leg.name;
+        let ended = leg.voice.as_mut().map(|voice| voice.digit(place.now, name, digit));
+        place.out.tell(self.call(), MediaEvent::Digit { leg: name, digit, how: DigitForm::Message });
+        let Session { call, legs, .. } = self;
+        let leg = legs.get_mut(usize::from(index)).and_then(Option::as_mut);
+        if let Some(voice) = leg.and_then(|leg| leg.voice.as_mut()) {
+            voice.end_recording_by(digit, call, name, place.out);
+        }
+        for event in ended.into_iter().flatten().flatten() {
+            place.out.tell(self.call(), event);
+        }
+        Ok(())
+    }
+
     /// Ends the recording of a leg with this id, or whichever there is.
     pub(super) fn end_recording(&mut self, index: u16, id: u32, out: &mut dyn Out) {
         let Session { call, legs, .. } = self;

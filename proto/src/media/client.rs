@@ -10,7 +10,7 @@ use tonic::{Status, Streaming};
 use super::wire;
 use crate::asked::{Asked, Reply, ServiceError};
 use crate::media::{
-    Answer, Attend, Bridge, Collect, Described, Load, Media, MediaSink, Offer, Play, Record, Release,
+    Answer, Attend, Bridge, Collect, Described, Load, Media, MediaSink, Offer, Play, Press, Record, Release,
     Released, Stop,
 };
 use crate::pipeline::{ClientCounters, ClientLimits, Pipeline, Pipelined, Task};
@@ -83,6 +83,10 @@ impl Media for MediaClient {
 
     fn stop(&self, ask: &Stop<'_>, reply: Reply<()>) -> Asked<()> {
         self.ask(Ask::Stop(ask.into()), reply, Waiting::Done)
+    }
+
+    fn press(&self, ask: &Press<'_>, reply: Reply<()>) -> Asked<()> {
+        self.ask(Ask::Press(ask.into()), reply, Waiting::Done)
     }
 
     fn release(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released> {

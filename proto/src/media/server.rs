@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::wire;
 use crate::asked::{Asked, Reply, ServiceError};
 use crate::media::{
-    Answer, Attend, Bridge, Collect, Media, MediaEvent, MediaSink, Offer, Play, Record, Release, Stop,
+    Answer, Attend, Bridge, Collect, Media, MediaEvent, MediaSink, Offer, Play, Press, Record, Release, Stop,
 };
 use crate::serve::{Answer as _, Drain, Lane, Room, ServerLimits};
 use crate::wire::media::v1;
@@ -108,6 +108,7 @@ impl MediaServer {
             Ask::Bridge(wire) => asker.ask(room, |reply| media.bridge(&Bridge::from(&wire), reply)),
             Ask::Record(wire) => asker.ask(room, |reply| media.record(&Record::from(&wire), reply)),
             Ask::Collect(wire) => asker.ask(room, |reply| media.collect(&Collect::from(&wire), reply)),
+            Ask::Press(wire) => asker.ask(room, |reply| media.press(&Press::from(&wire), reply)),
             Ask::Stop(wire) => asker.ask(room, |reply| media.stop(&Stop::from(&wire), reply)),
             Ask::Release(wire) => asker.ask(room, |reply| media.release(&Release::from(&wire), reply)),
             Ask::Statistics(wire) => asker.ask(room, |reply| media.statistics(&Release::from(&wire), reply)),

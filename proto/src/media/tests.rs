@@ -72,6 +72,10 @@ impl Media for Script {
         self.done(ask, reply)
     }
 
+    fn press(&self, ask: &Press<'_>, reply: Reply<()>) -> Asked<()> {
+        self.done(ask, reply)
+    }
+
     fn release(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released> {
         self.told(ask);
         reply.now(Ok(Released { legs: vec![statistics(), LegStatistics::default()] }))
@@ -209,6 +213,8 @@ async fn what_is_to_be_done_arrives_as_it_was_said() {
     said.push(check(client.collect(&collect, inbox.reply(0)), format!("{collect:?}")));
     let stop = Stop { call: "c", leg: LEG, id: 0 };
     said.push(check(client.stop(&stop, inbox.reply(0)), format!("{stop:?}")));
+    let press = Press { call: "c", leg: LEG, digit: '#' };
+    said.push(check(client.press(&press, inbox.reply(0)), format!("{press:?}")));
     for with in [None, Some(Leg::new(0))] {
         let bridge = Bridge { call: "c", leg: LEG, with };
         said.push(check(client.bridge(&bridge, inbox.reply(0)), format!("{bridge:?}")));
@@ -265,6 +271,7 @@ async fn events_reach_the_sink_and_a_lost_stream_is_said() {
         MediaEvent::Recorded { leg: LEG, id: 9, file: "bob/1.wav".into(), length, why: Ended::Silence },
         MediaEvent::Digit { leg: LEG, digit: '*', how: DigitForm::Event },
         MediaEvent::Digit { leg: LEG, digit: '7', how: DigitForm::Tone },
+        MediaEvent::Digit { leg: LEG, digit: '0', how: DigitForm::Message },
         MediaEvent::Inactive { leg: LEG },
         MediaEvent::Flow { leg: LEG, flow: Flow::OneWay },
         MediaEvent::Flow { leg: LEG, flow: Flow::Quiet },

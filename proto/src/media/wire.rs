@@ -9,8 +9,8 @@ pub(super) use events::{event, wired};
 
 use crate::asked::ServiceError;
 use crate::media::{
-    Answer, Attend, Bridge, Collect, Described, Leg, LegStatistics, Load, Offer, Play, Profile, Record,
-    Release, Released, Repeat, Sound, Stop, Theirs, Tone,
+    Answer, Attend, Bridge, Collect, Described, Leg, LegStatistics, Load, Offer, Play, Press, Profile,
+    Record, Release, Released, Repeat, Sound, Stop, Theirs, Tone,
 };
 use crate::serve;
 use crate::wire::media::v1;
@@ -320,6 +320,20 @@ impl From<&Stop<'_>> for v1::Stop {
 impl<'a> From<&'a v1::Stop> for Stop<'a> {
     fn from(wire: &'a v1::Stop) -> Self {
         Stop { call: &wire.call, leg: leg(wire.leg), id: wire.id }
+    }
+}
+
+impl From<&Press<'_>> for v1::Press {
+    fn from(ask: &Press<'_>) -> Self {
+        v1::Press { call: ask.call.to_owned(), leg: Some(ask.leg.into()), digit: ask.digit.to_string() }
+    }
+}
+
+impl<'a> From<&'a v1::Press> for Press<'a> {
+    fn from(wire: &'a v1::Press) -> Self {
+        // What is no digit is refused as one that no phone has.
+        let digit = wire.digit.chars().next().unwrap_or(' ');
+        Press { call: &wire.call, leg: leg(wire.leg), digit }
     }
 }
 

@@ -98,6 +98,9 @@ impl Edge {
         let unix_ms = self.wall.1 + u64::try_from(since).unwrap_or(0);
         let turn = &mut Turn { now, unix_ms, out };
         self.on_events(turn);
+        while let Some(call) = self.means.calls.lost.pop() {
+            call.abandon(&mut self.means, turn);
+        }
         self.on_errands(turn);
         match input {
             Input::Packet(packet) => self.on_packet(turn, &packet),
@@ -123,7 +126,8 @@ impl Edge {
     /// When the next [`Input::Tick`] is wanted.
     pub fn deadline(&self) -> Option<Instant> {
         let means = &self.means;
-        if !self.events.is_empty() || !means.errands.is_empty() || self.notifier.is_to_end() {
+        let is_behind = !self.events.is_empty() || !means.errands.is_empty() || !means.calls.lost.is_empty();
+        if is_behind || self.notifier.is_to_end() {
             return Some(self.wall.0);
         }
         [

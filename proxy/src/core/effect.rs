@@ -82,7 +82,7 @@ pub enum Answer {
     Described(Result<Described, ServiceError>),
     /// To [`Effect::Release`].
     Released(Result<Released, ServiceError>),
-    /// To [`Effect::Bridge`], [`Effect::Play`], [`Effect::Record`], [`Effect::Collect`] and [`Effect::Stop`]: it was begun.
+    /// To [`Effect::Bridge`], [`Effect::Play`], [`Effect::Record`], [`Effect::Collect`], [`Effect::Press`] and [`Effect::Stop`]: it was begun.
     Done(Result<(), ServiceError>),
     /// To [`Effect::Summarise`].
     Summarised(Result<Option<Waiting>, ServiceError>),
@@ -115,6 +115,8 @@ pub enum Effect<'a> {
     Record(media::Record<'a>),
     /// Which digits are waited for.
     Collect(media::Collect<'a>),
+    /// A digit that a message told.
+    Press(media::Press<'a>),
     /// What is to end.
     Stop(media::Stop<'a>),
     /// Media that are over.

@@ -1,5 +1,6 @@
 //! After a panic: the call that the input was about is removed, with its timers, questions and transactions; everything
-//! else goes on. Its peers are told nothing: whatever could be said might panic again.
+//! else goes on. Peers of a proxied call are told nothing: whatever could be said might panic again. The legs of a
+//! conducted one hear BYE with the next input, since nobody else could end them.
 
 use sip::transaction::TransactionId;
 

@@ -122,6 +122,19 @@ fn digits_are_collected_until_there_are_enough() {
 }
 
 #[test]
+fn a_digit_that_a_message_told_counts_like_one_that_is_heard() {
+    let mut world = World::new();
+    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
+    world.collect(1);
+    let press = |digit| proto::media::Press { call: "c", leg: A, digit };
+    world.sessions.press(world.now, &press('7'), &mut world.machine).unwrap();
+    let digit = MediaEvent::Digit { leg: A, digit: '7', how: DigitForm::Message };
+    let collected = MediaEvent::Collected { leg: A, id: 9, digits: "7".into(), why: Ended::Complete };
+    assert_eq!(world.told(), [digit, collected]);
+    assert!(world.sessions.press(world.now, &press('x'), &mut world.machine).is_err());
+}
+
+#[test]
 fn an_end_digit_ends_and_time_ends() {
     let mut world = World::new();
     world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();

@@ -20,8 +20,8 @@ pub(in crate::media) fn wired(call: &str, event: MediaEvent) -> v1::Event {
             (leg, id, Event::Collected(v1::Collected { digits, why: Some(ended(why)) }))
         }
         MediaEvent::Digit { leg, digit, how } => {
-            let digit = v1::Digit { digit: digit.to_string(), is_tone: how == DigitForm::Tone };
-            (leg, 0, Event::Digit(digit))
+            let (is_tone, is_message) = (how == DigitForm::Tone, how == DigitForm::Message);
+            (leg, 0, Event::Digit(v1::Digit { digit: digit.to_string(), is_tone, is_message }))
         }
         MediaEvent::Inactive { leg } => (leg, 0, Event::Inactive(v1::Inactive {})),
         MediaEvent::Flow { leg, flow } => {
@@ -53,7 +53,11 @@ pub(in crate::media) fn event(wire: v1::Event) -> Option<MediaEvent> {
         Event::Digit(of) => MediaEvent::Digit {
             leg,
             digit: of.digit.chars().next()?,
-            how: if of.is_tone { DigitForm::Tone } else { DigitForm::Event },
+            how: match (of.is_message, of.is_tone) {
+                (true, _) => DigitForm::Message,
+                (false, true) => DigitForm::Tone,
+                (false, false) => DigitForm::Event,
+            },
         },
         Event::Inactive(v1::Inactive {}) => MediaEvent::Inactive { leg },
         Event::Flow(of) => MediaEvent::Flow {

@@ -103,6 +103,8 @@ pub(crate) enum Errand {
     Refuse(Slot, u16),
     /// The caller does not acknowledge what he requires (RFC 3262 §3).
     Unacknowledged(Slot),
+    /// A panic has taken the call of this context.
+    Abandon(Slot),
     /// It sends the INVITE elsewhere.
     Reroute(Slot, Box<Order>),
     /// Somebody is to be rung for this call.

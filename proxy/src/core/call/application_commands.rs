@@ -73,6 +73,9 @@ impl Edge {
                         context.advance(means, turn);
                     }
                 }),
+                Errand::Abandon(context) => self.with_context(turn, context, |context, means, turn| {
+                    context.give_up(means, turn, "Server Internal Error");
+                }),
                 Errand::Reroute(context, order) => self.reroute(turn, context, &order),
                 Errand::Ring(call, order) => self.ring(turn, call, &order),
                 Errand::Silence(context) => self.with_context(turn, context, |context, means, turn| {

@@ -325,7 +325,7 @@ impl Call {
                 let status = if digit.is_some() || message.body().is_empty() { 200 } else { 415 };
                 Self::refuse(means, turn, server, Status::of(status));
                 if let Some(digit) = digit {
-                    self.on_digit(turn, number, digit);
+                    self.press(means, turn, number, digit);
                 }
             }
             Some(Method::Options | Method::Message) => Self::refuse(means, turn, server, Status::of(200)),
@@ -333,6 +333,15 @@ impl Call {
                 let allow = std::str::from_utf8(ALLOW).unwrap_or_default();
                 answer::respond(means, turn, server, Status::of(405), None, &[("Allow", allow)]);
             }
+        }
+    }
+
+    /// A digit that came beside the sound does what one in it would do, and comes back as an event of the media server.
+    pub fn press(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, digit: char) {
+        let (call, leg) = (&*self.name, Self::media_leg(number));
+        let effect = Effect::Press(media::Press { call, leg, digit });
+        if means.ask(turn, Waiter::Begun(self.id, 0), effect).is_err() {
+            tracing::debug!(call, "too many questions: a digit is lost");
         }
     }
 
@@ -431,7 +440,7 @@ impl Edge {
 }
 
 /// The digit of an INFO: `application/dtmf-relay` says `Signal=5`, `application/dtmf` the digit alone.
-fn dialled(message: &Message<'_>) -> Option<char> {
+pub(crate) fn dialled(message: &Message<'_>) -> Option<char> {
     let kind = message.first(Name::ContentType)?;
     let kind = kind.split(|octet| *octet == b';').next()?.trim_ascii().to_ascii_lowercase();
     let body = std::str::from_utf8(message.body()).ok()?;
@@ -446,6 +455,9 @@ fn dialled(message: &Message<'_>) -> Option<char> {
     match said.trim() {
         "10" => Some('*'),
         "11" => Some('#'),
+        number @ ("12" | "13" | "14" | "15") => {
+            number.as_bytes().get(1).map(|last| char::from(last - b'2' + b'A'))
+        }
         said => said.chars().next().map(|digit| digit.to_ascii_uppercase()).filter(|digit| is_digit(*digit)),
     }
 }

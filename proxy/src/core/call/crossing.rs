@@ -9,6 +9,7 @@ use sip::message::{Message, Method, Name, Status};
 use sip::transaction::{TransactionId, TransactionKey};
 use sip::transport::Packet;
 
+use super::application_media::dialled;
 use super::media::{Passing, Role};
 use super::{CALLER, Call, write};
 use crate::core::answer;
@@ -217,6 +218,11 @@ impl Call {
         let Some(to) = self.partner(from).filter(|_| !super::session_timer::is_refresh(message)) else {
             return self.attend_request(means, turn, message, server, from);
         };
+        if let Some(digit) = (request.method == Method::Info).then(|| dialled(message)).flatten()
+            && self.runs.run.is_some()
+        {
+            self.press(means, turn, from, digit);
+        }
         let kind = match request.method {
             Method::Invite => Kind::Invite,
             Method::Update => Kind::Update,

@@ -1,11 +1,12 @@
 //! How a conducted call ends: by BYE of either side, by CANCEL while its answer is still on the way, or because it
 //! cannot go on. Each leg is told once, and the media server after them.
 
-use proto::application::Parting;
+use proto::application::{Parting, What};
 use sip::dialog::Outgoing;
 use sip::message::{Message, Method, Status};
 use sip::transaction::TransactionId;
 
+use super::application::Errand;
 use super::crossing::Stage;
 use super::{CALLER, Call, late, write};
 use crate::core::effect::Turn;
@@ -119,6 +120,24 @@ impl Call {
             self.repeat_ack(turn, number);
         } else {
             late::end(means, turn, message, hop);
+        }
+    }
+
+    /// The last of a call that a panic has met, whatever state it is in: its phones hear BYE, its application and the
+    /// media server that it is over, and the INVITE that waits an error. What panics here again is let go of.
+    pub fn abandon(mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        means.errands.push_back(Errand::Abandon(self.context));
+        let rings = std::mem::take(&mut self.runs.rings);
+        means.errands.extend(rings.iter().filter_map(|ring| ring.context).map(Errand::Silence));
+        self.release(means, turn, None);
+        for mut run in self.runs.run.take().into_iter().chain(std::mem::take(&mut self.runs.leaving)) {
+            run.tell(turn, What::Ended(Parting::Failed));
+        }
+        for number in 0..self.legs.len() as u16 {
+            let dialog = self.leg(number).and_then(|leg| leg.dialog.as_ref());
+            if dialog.is_some_and(|dialog| dialog.state() == sip::dialog::State::Confirmed) {
+                self.say_bye(means, turn, number, Some(b"SIP;cause=500;text=\"Internal Error\""));
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The table of conducted calls: by slot, and by the tags that we gave their legs.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
 
 use sip::wheel::Wheel;
@@ -19,12 +20,14 @@ pub(crate) struct Calls {
     /// Our tag of each leg; and the names of the calls, with no leg's number.
     by_tag: HashMap<Box<[u8]>, (Slot, u16)>,
     wheel: Wheel,
+    /// What a panic has left: told to nobody yet.
+    pub lost: Vec<Call>,
 }
 
 impl Calls {
     /// A table for at most `max` calls.
     pub fn new(max: usize, now: Instant) -> Self {
-        Self { slots: Slots::new(max), by_tag: HashMap::new(), wheel: Wheel::new(now, 0) }
+        Self { slots: Slots::new(max), by_tag: HashMap::new(), wheel: Wheel::new(now, 0), lost: Vec::new() }
     }
 
     /// Adds a call whose caller's tag is not there yet.
@@ -129,11 +132,16 @@ impl Calls {
         }
     }
 
-    /// Removes a call after a panic, whatever state it is in.
+    /// Removes a call after a panic, whatever state it is in; its peers are told with the next input.
     pub fn forget(&mut self, slot: Slot) {
         if let Some(call) = self.take(slot) {
-            self.remove(&call);
+            self.lose(call);
         }
+    }
+
+    fn lose(&mut self, call: Box<Call>) {
+        self.remove(&call);
+        self.lost.push(*call);
     }
 
     fn remove(&mut self, call: &Call) {
@@ -155,7 +163,13 @@ impl Means {
         go_on: impl FnOnce(&mut Call, &mut Self, &mut Turn<'_>) -> R,
     ) -> Option<R> {
         let mut call = self.calls.take(slot)?;
-        let result = go_on(&mut call, self, turn);
+        let result = match catch_unwind(AssertUnwindSafe(|| go_on(&mut call, self, turn))) {
+            Ok(result) => result,
+            Err(panic) => {
+                self.calls.lose(call);
+                resume_unwind(panic);
+            }
+        };
         if call.over && !std::mem::replace(&mut call.has_left, true) {
             call.leave(self, turn);
         }

@@ -313,10 +313,10 @@ fn an_application_learns_of_language_and_headers() {
 fn digits_of_info_are_digits() {
     let mut world = world(vec![step("desk/main")]);
     let mut caller = world.attended();
-    for (kind, said, status, told) in [
-        ("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", 200, "3 digit 0 5"),
-        ("application/dtmf-relay", "Signal= 11\r\n", 200, "4 digit 0 #"),
-        ("application/dtmf", "*", 200, "5 digit 0 *"),
+    for (kind, said, status, digit) in [
+        ("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", 200, "5"),
+        ("application/dtmf-relay", "Signal= 11\r\n", 200, "#"),
+        ("application/dtmf", "*", 200, "*"),
         ("application/dtmf-relay", "Duration=5", 415, ""),
         ("text/plain", "5", 415, ""),
     ] {
@@ -324,9 +324,15 @@ fn digits_of_info_are_digits() {
         let length = format!("Content-Length: {}\r\n\r\n{said}", said.len());
         world.send("alice", &text.replace("Content-Length: 0\r\n\r\n", &length));
         world.take_only("alice", &status.to_string());
-        let told: Vec<&str> = Some(told).filter(|told| !told.is_empty()).into_iter().collect();
-        world.told(&told);
+        let asked: Vec<String> = Some(digit)
+            .filter(|digit| !digit.is_empty())
+            .map(|digit| format!("press 0 {digit}"))
+            .into_iter()
+            .collect();
+        assert_eq!(std::mem::take(&mut world.services.media), asked);
     }
+    world.media_event(MediaEvent::Digit { leg: Leg::new(0), digit: '5', how: DigitForm::Message });
+    world.told(&["3 digit 0 5"]);
     world.bye(&mut caller);
     world.finish();
 }

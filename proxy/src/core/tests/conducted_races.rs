@@ -517,3 +517,35 @@ fn a_phone_behind_nat_decides_which_calls_are_conducted() {
         world.finish();
     }
 }
+
+#[test]
+fn a_panic_in_a_conducted_call_ends_it_on_both_legs() {
+    let mut world = World::conducted();
+    let (mut caller, _) = world.talk();
+    world.services.fuse = Some(1);
+    world.within("alice", &mut caller, "INFO");
+    assert_eq!(world.panics, ["a packet"]);
+    world.services.media.clear();
+    world.wait(1);
+    for who in ["alice", "bob"] {
+        let bye = world.take_only(who, "BYE");
+        assert!(bye.text().contains("Internal Error"), "{}", bye.text());
+        world.reply(who, &bye, 200);
+    }
+    assert_eq!(world.services.media, ["release"]);
+    world.finish();
+}
+
+#[test]
+fn a_panic_while_a_call_is_set_up_answers_its_caller() {
+    let mut world = super::applications::world(vec![super::applications::step("desk/main")]);
+    let sent = world.offer("alice", "7000");
+    world.services.fuse = Some(0);
+    world.say(1, proto::application::Command::Answer);
+    assert_eq!(world.panics, ["what an application says"]);
+    world.wait(1);
+    let failed = world.take_only("alice", "500");
+    world.hop_by_hop("alice", "ACK", &sent, Some(&failed));
+    assert_eq!(world.services.told.last().map(String::as_str), Some("2 ended Failed"));
+    world.finish();
+}

@@ -236,6 +236,7 @@ impl Services {
             Effect::Collect(ask) => {
                 self.done(format!("collect {} #{} {}", ask.leg.number, ask.id, ask.digits_max))
             }
+            Effect::Press(ask) => self.done(format!("press {} {}", ask.leg.number, ask.digit)),
             Effect::Stop(ask) => self.done(format!("stop {} #{}", ask.leg.number, ask.id)),
             Effect::Summarise(ask) => {
                 self.asked.push(format!("summarise {}", ask.user));
