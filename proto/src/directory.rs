@@ -2,12 +2,14 @@
 
 mod client;
 mod server;
+mod settings;
 mod wire;
 
 use std::sync::Arc;
 
 pub use client::DirectoryClient;
 pub use server::DirectoryServer;
+pub use settings::{Change, FOLLOW_MAX, Follow, Forward, Settings, When};
 
 use crate::asked::{Asked, Reply, ServiceError};
 
@@ -40,6 +42,12 @@ pub trait Directory: Send + Sync + 'static {
     /// Gives a user that was added another password. Default: refused.
     fn set_secret(&self, name: &str, secret: &NewSecret<'_>, reply: Reply<()>) -> Asked<()> {
         let _ = (name, secret);
+        reply.now(Err(read_only()))
+    }
+
+    /// Changes what becomes of the calls to a user of that name, and gives all of it. Default: refused.
+    fn configure(&self, name: &str, change: &Change, reply: Reply<Settings>) -> Asked<Settings> {
+        let _ = (name, change);
         reply.now(Err(read_only()))
     }
 }
@@ -104,6 +112,8 @@ pub struct User {
     pub aor: String,
     /// What a phone shows; empty when not given.
     pub display_name: String,
+    /// What becomes of calls.
+    pub settings: Settings,
 }
 
 /// The keys of digest, `H(name:realm:password)`, for each algorithm that was stored.

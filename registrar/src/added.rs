@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use proto::directory::{Change, Settings};
 use proto::{
     AddUser, Asked, Directory, Find, Found, Ha1, Identified, Identify, ListUsers, ListedUser, NewSecret,
     Reply, ServiceError, User, UserPage,
@@ -18,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::config::DirectoryConfig;
+use crate::preferences::Preferences;
 use crate::users::aor_of;
 
 /// The directory of the database.
@@ -26,6 +28,7 @@ pub struct Added {
     runtime: Handle,
     /// Room for changes on their way to the disk.
     room: Arc<Semaphore>,
+    preferences: Arc<Preferences>,
 }
 
 /// Why the users of the database cannot be had.
@@ -93,7 +96,14 @@ impl Added {
         };
         shared.read_all(path).await?;
         let room = Arc::new(Semaphore::new(config.in_flight_max.min(Semaphore::MAX_PERMITS)));
-        Ok(Added { shared: Arc::new(shared), runtime: runtime.clone(), room })
+        let preferences = Preferences::open(shared.database.clone(), Arc::clone(&room), runtime).await?;
+        let preferences = Arc::new(preferences);
+        Ok(Added { shared: Arc::new(shared), runtime: runtime.clone(), room, preferences })
+    }
+
+    /// What users have changed about their calls, those of the configuration file too.
+    pub fn preferences(&self) -> Arc<Preferences> {
+        Arc::clone(&self.preferences)
     }
 
     /// Makes a change as a task. It runs to its end even when nobody waits any more, so that memory and disk agree.
@@ -131,13 +141,17 @@ impl Directory for Added {
         let known = self.shared.known.read();
         let nearest = known.nearest(ask.name_or_extension);
         reply.now(Ok(match known.find(ask.name_or_extension) {
-            Some(user) => Found::User(user.clone()),
+            Some(user) => Found::User(self.preferences.applied(user)),
             None => Found::Nobody { nearest },
         }))
     }
 
     fn list(&self, ask: &ListUsers<'_>, reply: Reply<UserPage>) -> Asked<UserPage> {
-        reply.now(Ok(self.shared.known.read().page(ask)))
+        let mut page = self.shared.known.read().page(ask);
+        for listed in &mut page.users {
+            listed.user = self.preferences.applied(&Arc::new(listed.user.clone())).as_ref().clone();
+        }
+        reply.now(Ok(page))
     }
 
     fn add(&self, ask: &AddUser<'_>, reply: Reply<User>) -> Asked<User> {
@@ -150,16 +164,18 @@ impl Directory for Added {
             extension: ask.extension.map(str::to_owned),
             aor: aor_of(ask.name, &self.shared.domain),
             display_name: ask.display_name.to_owned(),
+            settings: Settings::default(),
         };
         self.change(reply, move |shared| async move { shared.add(user, ha1).await })
     }
 
     fn remove(&self, name: &str, reply: Reply<()>) -> Asked<()> {
-        let name = name.to_owned();
+        let (name, preferences) = (name.to_owned(), Arc::clone(&self.preferences));
         self.change(reply, move |shared| async move {
             let _writing = shared.writing.lock().await;
             shared.database.remove(&name).await.map_err(refused)?;
             shared.known.write().remove(&name);
+            preferences.forget(&name);
             Ok(())
         })
     }
@@ -179,6 +195,14 @@ impl Directory for Added {
             }
             Ok(())
         })
+    }
+
+    fn configure(&self, name: &str, change: &Change, reply: Reply<Settings>) -> Asked<Settings> {
+        let known = self.shared.known.read().by_name.get(name).map(|(user, _)| Arc::clone(user));
+        match known {
+            Some(user) => self.preferences.configure(&user, change, reply),
+            None => reply.now(Err(ServiceError::Refused(format!("no user {name}")))),
+        }
     }
 }
 
@@ -237,7 +261,8 @@ impl Shared {
         let ours = entry.credentials.realm == self.realm;
         let ha1 = Ha1 { md5: kept.md5, sha256: kept.sha256, sha512_256: kept.sha512_256 };
         let store::User { name, extension, display_name, .. } = entry.user;
-        let user = User { aor: aor_of(&name, &self.domain), name, extension, display_name };
+        let aor = aor_of(&name, &self.domain);
+        let user = User { aor, name, extension, display_name, settings: Settings::default() };
         (user, if ours { ha1 } else { Ha1::default() })
     }
 }
@@ -307,7 +332,7 @@ fn kept(ha1: &Ha1) -> store::Ha1 {
     store::Ha1 { md5: ha1.md5, sha256: ha1.sha256, sha512_256: ha1.sha512_256 }
 }
 
-fn refused(error: DirectoryError) -> ServiceError {
+pub(crate) fn refused(error: DirectoryError) -> ServiceError {
     match error {
         DirectoryError::Database(error) => ServiceError::Unavailable(error.to_string()),
         DirectoryError::Taken { .. }
@@ -318,7 +343,7 @@ fn refused(error: DirectoryError) -> ServiceError {
     }
 }
 
-const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+pub(crate) const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

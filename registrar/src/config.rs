@@ -1,8 +1,10 @@
 //! `[registrar]`, `[directory]` and `[[user]]`. Plain data, read once.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use node::config::{Duration, Secret};
+use proto::directory::{Change, Settings};
 use serde::Deserialize;
 
 use crate::core::Terms;
@@ -102,9 +104,42 @@ pub struct UserConfig {
     pub password_file: Option<PathBuf>,
     /// An environment variable that holds the password.
     pub password_env: Option<String>,
+    /// Callers hear that the user is busy. Default false. Users change this and what follows by their phone; what they
+    /// have changed stands above the file.
+    #[serde(default)]
+    pub do_not_disturb: bool,
+    /// Where calls go by themselves, `{ always = "6002" }`, also `busy`, `no-answer` (20 s, where no voicemail comes
+    /// before) and `unreachable`. A forwarded call may do what its user may. Default: nowhere.
+    #[serde(default)]
+    pub forward: BTreeMap<String, String>,
+    /// Numbers that ring for the user, one after the other, when nobody has answered: `["0601020304 20s"]`. At most 5.
+    /// Default: none.
+    #[serde(default)]
+    pub follow_me: Vec<String>,
     /// The digest key instead of the password: `H(name:realm:password)` in hexadecimal. It is worth as much as the
     /// password, and only for this realm.
     pub ha1: Option<Ha1Config>,
+}
+
+impl UserConfig {
+    /// What becomes of calls.
+    ///
+    /// # Errors
+    /// What cannot be dialled or is not known, as a sentence for people.
+    pub fn settings(&self) -> Result<Settings, String> {
+        let mut settings = Settings { do_not_disturb: self.do_not_disturb, ..Settings::default() };
+        for (when, to) in &self.forward {
+            let change = Change::read(&format!("forward-{when}"), to).map_err(|why| match why {
+                why if why.starts_with("no setting") => {
+                    format!("forward: no {when:?}; there are always, busy, no-answer and unreachable")
+                }
+                why => format!("forward {when}: {why}"),
+            })?;
+            settings.apply(&change);
+        }
+        settings.apply(&Change::read("follow-me", &self.follow_me.join(","))?);
+        Ok(settings)
+    }
 }
 
 /// Digest keys in hexadecimal.

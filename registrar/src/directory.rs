@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use proto::directory::{Change, Settings};
 use proto::{
     AddUser, Asked, Directory, Find, Found, Identified, Identify, ListUsers, ListedUser, NewSecret, Reply,
     ServiceError, Sink, Ticket, User, UserPage, awaited,
 };
 
+use crate::preferences::Preferences;
 use crate::users::{UserError, Users, check_name};
 
 /// The directory of one realm.
@@ -16,13 +18,25 @@ pub struct UserDirectory {
     file: ArcSwap<Users>,
     /// The users that tools have added; absent when there is no database.
     added: Option<Arc<dyn Directory>>,
+    /// What users of the file have changed; absent when there is no database.
+    preferences: Option<Arc<Preferences>>,
 }
 
 impl UserDirectory {
     /// The users of the file first, then those of `added`. [`UserDirectory::replace`] sees to it that nobody is in
     /// both, so a file is given to that where there is a database.
     pub fn new(realm: &str, file: Users, added: Option<Arc<dyn Directory>>) -> Self {
-        UserDirectory { realm: realm.to_owned(), file: ArcSwap::from_pointee(file), added }
+        UserDirectory { realm: realm.to_owned(), file: ArcSwap::from_pointee(file), added, preferences: None }
+    }
+
+    /// Lets users of the file change what becomes of their calls.
+    pub fn keeping(mut self, preferences: Arc<Preferences>) -> Self {
+        self.preferences = Some(preferences);
+        self
+    }
+
+    fn applied(&self, user: &Arc<User>) -> Arc<User> {
+        self.preferences.as_ref().map_or_else(|| Arc::clone(user), |kept| kept.applied(user))
     }
 
     /// Takes the users of a file that was read; questions see either the old set or the new one.
@@ -63,7 +77,7 @@ impl Directory for UserDirectory {
     fn find(&self, ask: &Find<'_>, reply: Reply<Found>) -> Asked<Found> {
         let file = self.file.load();
         if let Some((user, _)) = file.find(ask.name_or_extension) {
-            return reply.now(Ok(Found::User(user.clone())));
+            return reply.now(Ok(Found::User(self.applied(user))));
         }
         let nearest = file.nearest(ask.name_or_extension).map(str::to_owned);
         match (&self.added, nearest) {
@@ -122,6 +136,15 @@ impl Directory for UserDirectory {
             Err(error) => reply.now(Err(error)),
         }
     }
+
+    fn configure(&self, name: &str, change: &Change, reply: Reply<Settings>) -> Asked<Settings> {
+        let file = self.file.load();
+        match (file.named(name), &self.preferences, &self.added) {
+            (Some((user, _)), Some(kept), _) => kept.configure(user, change, reply),
+            (None, _, Some(added)) => added.configure(name, change, reply),
+            _ => reply.now(Err(no_database())),
+        }
+    }
 }
 
 impl UserDirectory {
@@ -134,7 +157,7 @@ impl UserDirectory {
                 return page;
             }
             if user.name.starts_with(ask.prefix) {
-                page.users.push(ListedUser { user: user.as_ref().clone(), read_only: true });
+                page.users.push(ListedUser { user: self.applied(user).as_ref().clone(), read_only: true });
             }
         }
         page.next = self.added.as_ref().map(|_| "added:".to_owned());

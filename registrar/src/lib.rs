@@ -10,11 +10,13 @@ pub mod config;
 pub mod core;
 pub mod directory;
 pub mod ha1;
+pub mod preferences;
 pub mod service;
 pub mod users;
 
 pub use added::{Added, AddedError};
 pub use config::{Config, DirectoryConfig, Ha1Config, UserConfig};
 pub use directory::UserDirectory;
+pub use preferences::Preferences;
 pub use service::Registrar;
 pub use users::{UserError, Users};

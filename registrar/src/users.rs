@@ -57,6 +57,7 @@ impl Users {
                         extension: config.extension.clone(),
                         aor: aor_of(name, domain),
                         display_name: config.display_name.clone(),
+                        settings: config.settings().map_err(wrong)?,
                     },
                     ha1,
                 )

@@ -7,7 +7,9 @@ use sqlx::{Row, Sqlite, Transaction};
 
 use crate::database::Database;
 use crate::error::{DatabaseError, DirectoryError, Key};
-use crate::user::{Credentials, Entry, Ha1, Lookup, NewUser, User, check_credentials};
+use crate::user::{
+    Credentials, Entry, Ha1, Lookup, NewUser, SETTING_BYTES_MAX, User, check_credentials, check_text,
+};
 
 /// The users of one database. Clones share its connections.
 ///
@@ -55,6 +57,12 @@ impl Directory {
             drop(transaction);
             return Err(self.no_user(name).await);
         }
+        // Whoever gets the name later begins anew.
+        sqlx::query("DELETE FROM settings WHERE user = ?1")
+            .bind(name)
+            .execute(&mut *transaction)
+            .await
+            .map_err(|why| self.database.error("write", why))?;
         self.commit(transaction).await
     }
 
@@ -112,6 +120,35 @@ impl Directory {
             .await
             .map_err(error)?;
         rows.iter().map(|row| entry(row).map_err(error)).collect()
+    }
+
+    /// Keeps a setting of a user, of this database or of another place: user, key, value.
+    pub async fn set(&self, user: &str, key: &str, value: &str) -> Result<(), DirectoryError> {
+        for (what, text, min) in [("name", user, 1), ("setting", key, 1), ("value", value, 0)] {
+            check_text(what, text, min, SETTING_BYTES_MAX)?;
+        }
+        let mut transaction = self.database.write().await?;
+        sqlx::query(
+            "INSERT INTO settings VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
+        )
+        .bind(user)
+        .bind(key)
+        .bind(value)
+        .execute(&mut *transaction)
+        .await
+        .map_err(|why| self.database.error("write", why))?;
+        self.commit(transaction).await
+    }
+
+    /// All settings that are kept: user, key, value, by user and key.
+    pub async fn settings(&self) -> Result<Vec<(String, String, String)>, DatabaseError> {
+        let error = |why| self.database.error("read", why);
+        let rows = sqlx::query("SELECT user, key, value FROM settings ORDER BY user, key")
+            .fetch_all(self.database.read())
+            .await
+            .map_err(error)?;
+        let read = |row: &SqliteRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+        rows.iter().map(|row| read(row).map_err(error)).collect()
     }
 
     /// How many users have keys of other realms, with which they cannot register here.
@@ -213,7 +250,8 @@ fn key<const N: usize>(row: &SqliteRow, column: &str) -> Result<Option<[u8; N]>,
 pub const LISTED_MAX: usize = 1000;
 
 /// In order, and never changed once released.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_users.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_users.sql"), include_str!("../migrations/0002_settings.sql")];
 
 const INSERT: &str = "INSERT INTO users VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const UPDATE: &str =

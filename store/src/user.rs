@@ -104,7 +104,12 @@ pub(crate) fn check_credentials(realm: &str, ha1: &Ha1) -> Result<(), DirectoryE
     Ok(())
 }
 
-fn check_text(what: &'static str, text: &str, min: usize, max: usize) -> Result<(), DirectoryError> {
+pub(crate) fn check_text(
+    what: &'static str,
+    text: &str,
+    min: usize,
+    max: usize,
+) -> Result<(), DirectoryError> {
     if text.len() < min || text.len() > max {
         return Err(DirectoryError::Length { what, min, max, octets: text.len() });
     }
@@ -118,5 +123,7 @@ fn check_text(what: &'static str, text: &str, min: usize, max: usize) -> Result<
 pub const NAME_BYTES_MAX: usize = 128;
 /// The most octets of a display name.
 pub const DISPLAY_NAME_BYTES_MAX: usize = 256;
+/// The most octets of a setting.
+pub const SETTING_BYTES_MAX: usize = 1024;
 /// The most octets of a realm.
 pub const REALM_BYTES_MAX: usize = 255;

@@ -8,9 +8,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Response, Status, Streaming};
 
+use super::wire::settings_of;
 use crate::asked::{Asked, Reply, ServiceError};
 use crate::directory::{
-    AddUser, Directory, Find, Found, Identified, Identify, ListUsers, NewSecret, User, UserPage,
+    AddUser, Change, Directory, Find, Found, Identified, Identify, ListUsers, NewSecret, Settings, User,
+    UserPage,
 };
 use crate::pipeline::{ClientCounters, ClientLimits, Pipeline, Pipelined, Task};
 use crate::wire::directory::v1;
@@ -105,6 +107,14 @@ impl Directory for DirectoryClient {
         let request = v1::SetSecretRequest { name: name.to_owned(), secret: Some(secret.into()) };
         let mut wire = self.wire.clone();
         self.call(async move { wire.set_secret(request).await }, reply, |v1::SetSecretReply {}| ())
+    }
+
+    fn configure(&self, name: &str, change: &Change, reply: Reply<Settings>) -> Asked<Settings> {
+        let request = v1::ConfigureRequest { name: name.to_owned(), change: Some(change.into()) };
+        let mut wire = self.wire.clone();
+        self.call(async move { wire.configure(request).await }, reply, |configured| {
+            settings_of(&configured.settings)
+        })
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::wire::secret;
+use super::wire::{secret, settings_to};
 use crate::asked::{ServiceError, awaited};
-use crate::directory::{AddUser, Directory, Find, Identify, ListUsers};
+use crate::directory::{AddUser, Change, Directory, Find, Identify, ListUsers};
 use crate::serve::{Answer as _, Drain, Lane, ServerLimits};
 use crate::wire::directory::v1;
 use v1::directory_server::{Directory as Service, DirectoryServer as Wire};
@@ -125,6 +125,19 @@ impl Service for DirectoryServer {
         let asked = self.directory.set_secret(&wire.name, &secret(wire.secret.as_ref())?, reply);
         awaited.answer(asked).await?;
         Ok(Response::new(v1::SetSecretReply {}))
+    }
+
+    async fn configure(
+        &self,
+        request: Request<v1::ConfigureRequest>,
+    ) -> Result<Response<v1::ConfigureReply>, Status> {
+        let wire = request.into_inner();
+        let v1::Setting { key, value } = wire.change.unwrap_or_default();
+        let change = Change::read(&key, &value).map_err(ServiceError::Refused)?;
+        let (reply, awaited) = awaited();
+        let asked = self.directory.configure(&wire.name, &change, reply);
+        let settings = awaited.answer(asked).await?;
+        Ok(Response::new(v1::ConfigureReply { settings: settings_to(&settings) }))
     }
 }
 

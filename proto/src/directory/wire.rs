@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::asked::ServiceError;
-use crate::directory::{Found, Ha1, Identified, ListedUser, NewSecret, User, UserPage};
+use crate::directory::{Change, Found, Ha1, Identified, ListedUser, NewSecret, Settings, User, UserPage};
 use crate::serve;
 use crate::wire::directory::v1;
 use v1::answer::Answer as Kind;
@@ -71,6 +71,7 @@ impl From<&User> for v1::User {
             extension: user.extension.clone().unwrap_or_default(),
             aor: user.aor.clone(),
             display_name: user.display_name.clone(),
+            settings: settings_to(&user.settings),
         }
     }
 }
@@ -82,8 +83,29 @@ impl From<v1::User> for User {
             extension: given(wire.extension),
             aor: wire.aor,
             display_name: wire.display_name,
+            settings: settings_of(&wire.settings),
         }
     }
+}
+
+impl From<&Change> for v1::Setting {
+    fn from(change: &Change) -> Self {
+        v1::Setting { key: change.key().to_owned(), value: change.value() }
+    }
+}
+
+/// Only what is set travels.
+pub(super) fn settings_to(settings: &Settings) -> Vec<v1::Setting> {
+    settings.changes().iter().map(v1::Setting::from).collect()
+}
+
+/// What cannot be read is of a newer directory, and left out.
+pub(super) fn settings_of(wire: &[v1::Setting]) -> Settings {
+    let mut settings = Settings::default();
+    for change in wire.iter().filter_map(|setting| Change::read(&setting.key, &setting.value).ok()) {
+        settings.apply(&change);
+    }
+    settings
 }
 
 impl From<Ha1> for v1::Ha1 {

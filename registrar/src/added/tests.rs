@@ -191,3 +191,72 @@ async fn a_name_in_both_file_and_database_is_refused() {
     }
     assert!(directory.file().named("alice").is_some(), "what was refused changed nothing");
 }
+
+#[tokio::test]
+async fn what_users_change_about_their_calls_stands_above_the_file_and_outlives_a_restart() {
+    let folder = Folder::new("settings");
+    let written = |text: &str| {
+        let file: BTreeMap<String, Vec<UserConfig>> = toml::from_str(text).unwrap();
+        Users::load(&file["user"], "example.org", "example.org", Path::new("/"))
+    };
+    let file =
+        "[[user]]\nname = \"bob\"\npassword = \"x\"\nforward = { busy = \"6003\", always = \"6009\" }\n";
+    let change = |key: &str, value: &str| Change::read(key, value).unwrap();
+    for turn in 0..2 {
+        let added = open(&folder, "example.org").await;
+        if turn == 0 {
+            answer(|reply| added.add(&new("carol", Some("6004")), reply)).await.unwrap();
+        }
+        let preferences = added.preferences();
+        let directory = UserDirectory::new("example.org", Users::default(), Some(Arc::new(added)));
+        let directory = directory.keeping(preferences);
+        directory.replace(written(file).unwrap()).unwrap();
+        if turn == 0 {
+            for (user, change) in [
+                ("bob", change("forward-always", "")),
+                ("bob", change("do-not-disturb", "on")),
+                ("carol", change("follow-me", "6003 20")),
+            ] {
+                answer(|reply| directory.configure(user, &change, reply)).await.unwrap();
+            }
+            let nobody = change("do-not-disturb", "on");
+            let refused = answer(|reply| directory.configure("zoe", &nobody, reply)).await;
+            assert!(matches!(refused, Err(ServiceError::Refused(_))), "{refused:?}");
+        }
+        let settings = |name: &str| {
+            let (reply, _awaited) = awaited();
+            match directory.find(&Find { name_or_extension: name }, reply) {
+                Asked::Now(Ok(Found::User(user))) => user.settings.clone(),
+                other => panic!("{name} is there: {other:?}"),
+            }
+        };
+        assert_eq!(
+            settings("bob").changes(),
+            [change("do-not-disturb", "on"), change("forward-busy", "6003")]
+        );
+        assert_eq!(settings("6004").changes(), [change("follow-me", "6003 20")]);
+        if turn == 1 {
+            // Whoever gets the name later begins anew.
+            answer(|reply| directory.remove("carol", reply)).await.unwrap();
+            answer(|reply| directory.add(&new("carol", Some("6004")), reply)).await.unwrap();
+            assert!(settings("carol").is_plain());
+        }
+    }
+}
+
+#[test]
+fn wishes_of_the_file_that_cannot_be_are_refused() {
+    for (wish, said) in [
+        (
+            "forward = { sometimes = \"6003\" }",
+            "no \"sometimes\"; there are always, busy, no-answer and unreachable",
+        ),
+        ("forward = { busy = \"a b\" }", "forward busy: \"a b\" is no number"),
+        ("follow_me = [\"6003 never\"]", "is no number and seconds"),
+    ] {
+        let config: UserConfig =
+            toml::from_str(&format!("name = \"bob\"\npassword = \"x\"\n{wish}")).unwrap();
+        let refused = Users::load(&[config], "example.org", "example.org", Path::new("/")).unwrap_err();
+        assert!(refused.to_string().contains(said), "{refused}");
+    }
+}

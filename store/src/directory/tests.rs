@@ -266,7 +266,7 @@ fn what_cannot_be_opened_says_why_and_what_to_do() {
             ("others.db", "it is not a database of this program; move it away"),
             (
                 "newer.db",
-                "its version is 3, and this program knows versions up to 1; start the program that wrote it",
+                "its version is 3, and this program knows versions up to 2; start the program that wrote it",
             ),
             ("folder.db", "is a directory"),
             ("file/users.db", "let the user of this process write to the file and to its folder"),

@@ -217,7 +217,7 @@ fn a_user_without_a_phone_is_unreachable_and_nobody_has_no_mailbox() {
             name: "carol".into(),
             extension: Some("6004".into()),
             aor: "carol@carillon.local".into(),
-            display_name: String::new(),
+            ..proto::User::default()
         };
         world.services.users.insert("carol".into(), (Arc::new(carol), String::new()));
         let sent = world.offer("alice", "100");

@@ -70,7 +70,7 @@ impl Services {
                 name: name.into(),
                 extension: Some(extension.into()),
                 aor: format!("{name}@carillon.local"),
-                display_name: String::new(),
+                ..proto::User::default()
             });
             users.insert(name.to_owned(), (user, format!("secret-of-{name}")));
         }
