@@ -238,6 +238,7 @@ impl ResponseContext {
             record,
             breadth: (breadth_said || branch.breadth < self.breadth).then_some(branch.breadth),
             trusted: settings.is_trusted(remote),
+            diversions: &self.plan.diversions,
         }
         .write(&settings, out);
         match self.call {

@@ -7,6 +7,7 @@ use sip::transport::{ListenerId, NextHop, Transport};
 use smallvec::SmallVec;
 
 use super::authenticate;
+use super::divert::Diversions;
 use super::record_route::RecordRoutes;
 use super::request;
 use super::route_headers::Way;
@@ -34,6 +35,8 @@ pub(crate) struct Copy<'a> {
     pub breadth: Option<u16>,
     /// True when the next hop is trusted with identities (RFC 3325 §5).
     pub trusted: bool,
+    /// Who has forwarded the call.
+    pub diversions: &'a Diversions,
 }
 
 impl Copy<'_> {
@@ -71,6 +74,13 @@ impl Copy<'_> {
         };
         if !self.trusted {
             edit = self.without_identities(edit);
+        }
+        // RFC 5806 §4: the last one who forwarded stands above. RFC 7044 §5 for those who read that instead.
+        if !self.diversions.diversion.is_empty() {
+            edit = edit.push_front(Name::Diversion, &self.diversions.diversion);
+            if message.count(Name::HistoryInfo) == 0 {
+                edit = edit.append("History-Info", &self.diversions.history);
+            }
         }
         // §16.6 step 4, then step 8: the Via stands above all.
         for record in self.record.iter() {

@@ -39,6 +39,7 @@ mod client;
 mod date;
 mod destination;
 mod dialog_flow;
+mod divert;
 mod edge;
 mod events;
 mod fork;

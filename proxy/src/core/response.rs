@@ -150,6 +150,7 @@ impl ResponseContext {
         if status.class() == 3 && self.follow_redirection(means, place, message) {
             return;
         }
+        self.plan.diversions.failed = Some(status.code());
         self.best.consider(status.code(), received(message), challenges(status, message));
         if status.class() == 6 {
             // §16.7 step 5: no new branches, and the pending ones are cancelled.

@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 use super::best::Best;
 use super::call::application_ring::Ring;
 use super::call::invite::NO_LEG;
+use super::divert::Diversions;
 use super::means::Means;
 use super::route::Step;
 use super::route_headers::Way;
@@ -118,6 +119,8 @@ pub(crate) struct Plan {
     pub seeks: bool,
     /// True when he was, for the present step.
     pub sought: bool,
+    /// Who has forwarded the call, and who may yet.
+    pub diversions: Diversions,
     /// True until the first copy of the present rank is sent.
     pub begins: bool,
     /// When the present rank has rung for its seconds.

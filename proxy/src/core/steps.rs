@@ -10,6 +10,7 @@ use proto::{Find, Found, Locate, Located, ServiceError};
 use smallvec::SmallVec;
 
 use super::best::Answer;
+use super::divert::Wish;
 use super::effect::{Effect, Turn};
 use super::means::{Means, Waiter};
 use super::response_context::{Place, ResponseContext};
@@ -29,6 +30,13 @@ impl ResponseContext {
     pub fn next_step(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
         let Some(steps) = self.plan.steps.clone() else { return self.finish(means, turn) };
         self.plan.ends = None;
+        let steps = match self.plan.diversions.ringing {
+            None => steps,
+            Some(_) => {
+                self.divert_unanswered(means, turn);
+                self.plan.steps.clone().unwrap_or(steps)
+            }
+        };
         while let Some(step) = steps.get(self.plan.next) {
             self.plan.next += 1;
             match step {
@@ -92,6 +100,16 @@ impl ResponseContext {
                 if std::mem::take(&mut self.plan.seeks) {
                     self.set_place(place, Place::Settled);
                     return self.begin_when_settled(means, turn);
+                }
+                match self.wish(means, turn, &user) {
+                    Wish::Ring => {}
+                    Wish::Refused(status, why) => {
+                        return self.settle_and_begin(means, turn, place, status, why);
+                    }
+                    Wish::Forwarded => {
+                        self.set_place(place, Place::Settled);
+                        return self.begin_when_settled(means, turn);
+                    }
                 }
                 let question = Locate { now_ms: turn.unix_ms, aor: &user.aor, past_copy: false };
                 match means.ask(turn, Waiter::Bindings(self.id, place as u16), Effect::Locate(question)) {

@@ -12,6 +12,7 @@ mod conducted_races;
 mod conducted_reliable;
 mod conducted_sessions;
 mod dialogs;
+mod divert;
 mod failover;
 mod forking;
 mod notifier;
