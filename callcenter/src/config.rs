@@ -10,8 +10,11 @@ use std::ops::Range;
 use jiff::tz::TimeZone;
 use node::config::Duration;
 use prompt::Language;
+use proto::directory::When;
 use serde::Deserialize;
 use toml::Spanned;
+
+use crate::core::Action;
 
 pub use read::{Mistake, Read, read};
 
@@ -26,6 +29,97 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config { runs_max: 10_000 }
+    }
+}
+
+/// `[codes]`: what users dial to change what becomes of their calls, and what they hear confirmed. `""` switches a code
+/// off; two of them may not begin alike.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CodesConfig {
+    /// All calls go to the number that follows the code, or that is asked for. Default `"*72"`.
+    pub forward_always: String,
+    /// They do no more. Default `"*73"`.
+    pub forward_always_off: String,
+    /// Calls go elsewhere when the phone is busy. Default `"*90"`.
+    pub forward_busy: String,
+    /// They do no more. Default `"*91"`.
+    pub forward_busy_off: String,
+    /// Calls go elsewhere when nobody answers. Default `"*92"`.
+    pub forward_no_answer: String,
+    /// They do no more. Default `"*93"`.
+    pub forward_no_answer_off: String,
+    /// Calls go elsewhere when no phone is reached. Default `"*94"`.
+    pub forward_unreachable: String,
+    /// They do no more. Default `"*95"`.
+    pub forward_unreachable_off: String,
+    /// No phone of the user rings. Default `"*78"`.
+    pub do_not_disturb: String,
+    /// They ring again. Default `"*79"`.
+    pub do_not_disturb_off: String,
+    /// Turns do-not-disturb round. Default `"*76"`.
+    pub do_not_disturb_toggle: String,
+    /// Closes all menus that have hours until it is dialled again. Any user may. Default `""`.
+    pub night_toggle: String,
+}
+
+impl Default for CodesConfig {
+    fn default() -> Self {
+        CodesConfig {
+            forward_always: "*72".to_owned(),
+            forward_always_off: "*73".to_owned(),
+            forward_busy: "*90".to_owned(),
+            forward_busy_off: "*91".to_owned(),
+            forward_no_answer: "*92".to_owned(),
+            forward_no_answer_off: "*93".to_owned(),
+            forward_unreachable: "*94".to_owned(),
+            forward_unreachable_off: "*95".to_owned(),
+            do_not_disturb: "*78".to_owned(),
+            do_not_disturb_off: "*79".to_owned(),
+            do_not_disturb_toggle: "*76".to_owned(),
+            night_toggle: String::new(),
+        }
+    }
+}
+
+impl CodesConfig {
+    /// All codes that are switched on: the name of what they do, the action, and what is dialled.
+    pub fn actions(&self) -> Vec<(&'static str, Action, String)> {
+        let all = [
+            ("forward-always", Action::Forward(When::Always), &self.forward_always),
+            ("forward-always-off", Action::Unforward(When::Always), &self.forward_always_off),
+            ("forward-busy", Action::Forward(When::Busy), &self.forward_busy),
+            ("forward-busy-off", Action::Unforward(When::Busy), &self.forward_busy_off),
+            ("forward-no-answer", Action::Forward(When::NoAnswer), &self.forward_no_answer),
+            ("forward-no-answer-off", Action::Unforward(When::NoAnswer), &self.forward_no_answer_off),
+            ("forward-unreachable", Action::Forward(When::Unreachable), &self.forward_unreachable),
+            ("forward-unreachable-off", Action::Unforward(When::Unreachable), &self.forward_unreachable_off),
+            ("do-not-disturb", Action::Peace(true), &self.do_not_disturb),
+            ("do-not-disturb-off", Action::Peace(false), &self.do_not_disturb_off),
+            ("do-not-disturb-toggle", Action::TogglePeace, &self.do_not_disturb_toggle),
+            ("night-toggle", Action::ToggleNight, &self.night_toggle),
+        ];
+        let on = all.into_iter().filter(|(_, _, code)| !code.is_empty());
+        on.map(|(name, action, code)| (name, action, code.clone())).collect()
+    }
+
+    /// What is wrong with it, as a sentence for people; `None` when it is good.
+    pub fn mistake(&self) -> Option<String> {
+        let actions = self.actions();
+        for (at, (name, _, code)) in actions.iter().enumerate() {
+            if !code.bytes().all(|octet| octet.is_ascii_digit() || b"*#".contains(&octet)) {
+                return Some(format!("{name}: {code:?} cannot be dialled; write one such as \"*72\""));
+            }
+            let alike = |(_, _, other): &&(_, _, String)| {
+                code.starts_with(other.as_str()) || other.starts_with(code.as_str())
+            };
+            if let Some((other, _, with)) = actions[..at].iter().find(alike) {
+                return Some(format!(
+                    "{name} {code:?} and {other} {with:?} begin alike; a phone could not tell them apart"
+                ));
+            }
+        }
+        None
     }
 }
 
@@ -104,6 +198,8 @@ pub struct Known<'a> {
     pub users: &'a [(&'a str, Option<&'a str>)],
     /// Names and extensions of the file's groups.
     pub groups: &'a [(&'a str, Option<&'a str>)],
+    /// Feature codes.
+    pub codes: &'a CodesConfig,
     /// What takes messages, `voicemail/deposit`, where there is voicemail.
     pub mailboxes: Option<&'a str>,
     /// Spoken where nothing else is said.

@@ -7,17 +7,18 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use node::telemetry::Page;
 use parking_lot::{Mutex, RwLock};
 use proto::application::{Application, Conductor, Event, Parting, What};
+use proto::directory::{Change, Settings};
 use proto::{Asked, Directory, Find, Found, Reply, ServiceError, Ticket};
 
-use crate::core::{Book, Effect, Input, Menu};
-use answers::Answers;
-use run::Run;
+use crate::core::{Book, Code, Effect, Input, Menu};
+use answers::{Answers, Then};
+use run::{Dialogue, Run};
 
 /// The name by which the dial plan knows it: what its purposes begin with.
 pub const NAME: &str = "callcenter";
@@ -25,6 +26,24 @@ pub const NAME: &str = "callcenter";
 /// What is wanted of it for a call to a menu.
 pub fn purpose_of(menu: &str) -> String {
     format!("{NAME}/menu/{menu}")
+}
+
+/// What is wanted of it for a feature code.
+pub fn purpose_of_code(name: &str) -> String {
+    format!("{NAME}/code/{name}")
+}
+
+/// Night mode, and who keeps it over a restart.
+pub struct Night {
+    is_on: AtomicBool,
+    keep: Box<dyn Fn(bool) + Send + Sync>,
+}
+
+impl Night {
+    /// Night mode as it is now; `keep` is told each change, and may not block.
+    pub fn new(is_on: bool, keep: impl Fn(bool) + Send + Sync + 'static) -> Self {
+        Night { is_on: AtomicBool::new(is_on), keep: Box::new(keep) }
+    }
 }
 
 /// The attendant, as an application of the exchange. Clones are the same one.
@@ -36,6 +55,7 @@ pub struct Callcenter {
 struct Shared {
     directory: Arc<dyn Directory>,
     book: RwLock<Arc<Book>>,
+    night: Night,
     conductor: RwLock<Option<Arc<dyn Conductor>>>,
     runs: Mutex<HashMap<String, Arc<Run>>>,
     runs_max: usize,
@@ -56,11 +76,12 @@ struct Counts {
 impl Callcenter {
     /// Nothing is asked and nobody answered before the first event. More than `runs_max` calls at a time are given back
     /// to the dial plan.
-    pub fn new(book: Arc<Book>, directory: Arc<dyn Directory>, runs_max: usize) -> Self {
+    pub fn new(book: Arc<Book>, directory: Arc<dyn Directory>, night: Night, runs_max: usize) -> Self {
         Callcenter {
             shared: Arc::new(Shared {
                 directory,
                 book: RwLock::new(book),
+                night,
                 conductor: RwLock::default(),
                 runs: Mutex::default(),
                 runs_max,
@@ -107,7 +128,7 @@ impl Application for Callcenter {
         let shared = &self.shared;
         shared.count(run, &event.what);
         let run = match &event.what {
-            What::Started(_) if event.number == 1 => shared.begin(run),
+            What::Started(started) if event.number == 1 => shared.begin(run, &started.purpose),
             _ => shared.runs.lock().get(run).map(Arc::clone),
         };
         if let Some(run) = run {
@@ -126,8 +147,8 @@ impl Application for Callcenter {
 
 impl Shared {
     /// A new dialogue; one of the same name is begun anew.
-    fn begin(&self, run: &str) -> Option<Arc<Run>> {
-        let begun = Arc::new(Run::new(run, Menu::new(Arc::clone(&self.book.read()), false)));
+    fn begin(&self, run: &str, purpose: &str) -> Option<Arc<Run>> {
+        let begun = Arc::new(Run::new(run, self.dialogue(purpose)));
         let mut runs = self.runs.lock();
         if runs.len() >= self.runs_max && !runs.contains_key(run) {
             drop(runs);
@@ -149,7 +170,23 @@ impl Shared {
                     conductor.post(run.name(), id, command);
                 }
             }
-            Effect::Find { extension } => self.find(run, &extension),
+            Effect::Find { extension } => {
+                let ask = |reply| self.directory.find(&Find { name_or_extension: &extension }, reply);
+                self.ask(run, found, ask);
+            }
+            Effect::Configure { user, change } => {
+                self.ask(run, configured, |reply| self.directory.configure(&user, &change, reply));
+            }
+            Effect::TogglePeace { user } => {
+                let ask = |reply| self.directory.find(&Find { name_or_extension: &user }, reply);
+                self.ask(run, found_for_peace, ask);
+            }
+            Effect::ToggleNight => {
+                let is_on = !self.night.is_on.fetch_not(Ordering::Relaxed);
+                (self.night.keep)(is_on);
+                tracing::info!(run = run.name(), is_on, "night mode");
+                self.handle(run, Input::Changed(Some(is_on)));
+            }
             Effect::Finished => {
                 self.runs.lock().remove(run.name());
                 self.ended(run.name(), Ok(()));
@@ -157,10 +194,26 @@ impl Shared {
         });
     }
 
-    fn find(self: &Arc<Self>, run: &Arc<Run>, extension: &str) {
-        let reply = Reply::new(Answers::new(self, run), Ticket(0)).within(FIND_MAX);
-        match self.directory.find(&Find { name_or_extension: extension }, reply) {
-            Asked::Now(answer) => self.handle(run, found(run.name(), &answer)),
+    fn dialogue(&self, purpose: &str) -> Dialogue {
+        let book = Arc::clone(&self.book.read());
+        let name = purpose.strip_prefix(NAME).and_then(|rest| rest.strip_prefix("/code/"));
+        let code = name.and_then(|name| book.codes.iter().find(|(known, ..)| *known == name));
+        match code {
+            Some((_, action, code)) => Dialogue::Code(Code::new(*action, code, book.language)),
+            None => Dialogue::Menu(Menu::new(book, self.night.is_on.load(Ordering::Relaxed))),
+        }
+    }
+
+    /// Asks the directory; what it says comes now or later.
+    fn ask<T: 'static>(
+        self: &Arc<Self>,
+        run: &Arc<Run>,
+        then: Then<T>,
+        ask: impl FnOnce(Reply<T>) -> Asked<T>,
+    ) {
+        let reply = Reply::new(Answers::new(self, run, then), Ticket(0)).within(ANSWER_MAX);
+        match ask(reply) {
+            Asked::Now(answer) => then(self, run, answer),
             Asked::Later => {}
         }
     }
@@ -193,12 +246,29 @@ impl Shared {
 }
 
 /// Where the directory cannot say, nobody has the extension: what is dialled must not reach a rule for strangers.
-fn found(run: &str, answer: &Result<Found, ServiceError>) -> Input {
-    if let Err(error) = answer {
-        tracing::warn!(run, %error, "the directory cannot say who was dialled");
+fn found(shared: &Arc<Shared>, run: &Arc<Run>, answer: Result<Found, ServiceError>) {
+    if let Err(error) = &answer {
+        tracing::warn!(run = run.name(), %error, "the directory cannot say who was dialled");
     }
-    Input::Found(matches!(answer, Ok(Found::User(_))))
+    shared.handle(run, Input::Found(matches!(answer, Ok(Found::User(_)))));
+}
+
+fn found_for_peace(shared: &Arc<Shared>, run: &Arc<Run>, answer: Result<Found, ServiceError>) {
+    match answer {
+        Ok(Found::User(user)) => {
+            let change = Change::DoNotDisturb(!user.settings.do_not_disturb);
+            shared.ask(run, configured, |reply| shared.directory.configure(&user.name, &change, reply));
+        }
+        _ => shared.handle(run, Input::Changed(None)),
+    }
+}
+
+fn configured(shared: &Arc<Shared>, run: &Arc<Run>, answer: Result<Settings, ServiceError>) {
+    if let Err(error) = &answer {
+        tracing::warn!(run = run.name(), %error, "the directory did not take what a user has dialled");
+    }
+    shared.handle(run, Input::Changed(answer.ok().map(|settings| settings.do_not_disturb)));
 }
 
 /// How long the directory may take.
-const FIND_MAX: Duration = Duration::from_secs(2);
+const ANSWER_MAX: Duration = Duration::from_secs(2);

@@ -7,9 +7,10 @@ use anyhow::Result;
 use node::rpc;
 use node::telemetry::Page;
 use proto::application::{Application, ApplicationClient, RunLimits};
-use proxy::core::plan::{Attached, AttachedNumber};
+use proxy::core::plan::Attached;
 use tokio::runtime::Handle;
 
+use crate::attendant::Menus;
 use crate::config::Config;
 use crate::metrics;
 
@@ -64,8 +65,13 @@ pub fn names(config: &Config) -> impl Iterator<Item = &str> {
 }
 
 /// What the services of this file add to its dial plan.
-pub fn attached(config: &Config, numbers: Vec<AttachedNumber>) -> Attached {
-    Attached { applications: names(config).map(str::to_owned).collect(), numbers, unanswered: None }
+pub fn attached(config: &Config, menus: Option<&Menus>) -> Attached {
+    Attached {
+        applications: names(config).map(str::to_owned).collect(),
+        numbers: menus.map_or_else(Vec::new, |menus| menus.numbers.clone()),
+        patterns: menus.map_or_else(Vec::new, |menus| menus.codes.clone()),
+        unanswered: None,
+    }
 }
 
 /// Tells people of numbers at which nobody answers.

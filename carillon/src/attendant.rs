@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use callcenter::config::{Known, MenuNumber, Mistake, Read};
-use callcenter::core::Book;
-use callcenter::service::{Callcenter, purpose_of};
+use callcenter::core::{Action, Book};
+use callcenter::service::{Callcenter, Night, purpose_of, purpose_of_code};
 use jiff::tz::TimeZone;
 use mediaserver::sound::Shelf;
 use node::config::{Problem, Source};
@@ -18,6 +18,7 @@ use proto::application::ApplicationServer;
 use proto::directory::DirectoryClient;
 use proto::{ClientLimits, Directory};
 use proxy::core::plan::AttachedNumber;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,8 @@ pub struct Menus {
     pub book: Arc<Book>,
     /// Where they answer.
     pub numbers: Vec<AttachedNumber>,
+    /// The feature codes, as patterns of the dial plan.
+    pub codes: Vec<AttachedNumber>,
     /// What works and is probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -45,6 +48,7 @@ pub fn read(config: &Config, source: &Source) -> Result<Menus, Vec<Problem>> {
     let known = Known {
         users: &users,
         groups: &groups,
+        codes: &config.codes,
         mailboxes: applications::names(config).any(|name| name == "voicemail").then_some("voicemail/deposit"),
         language: config.spoken(),
         zone: zone(config),
@@ -68,7 +72,15 @@ pub fn read(config: &Config, source: &Source) -> Result<Menus, Vec<Problem>> {
     }
     let attached =
         |MenuNumber { number, menu, at }| AttachedNumber { number, purpose: purpose_of(&menu), at };
-    Ok(Menus { book: Arc::new(book), numbers: numbers.into_iter().map(attached).collect(), warnings })
+    let codes = book.codes.iter().map(|(name, action, code)| AttachedNumber {
+        // A number may follow at once. A rule of the file for the same number stands above it.
+        number: if matches!(action, Action::Forward(_)) { format!("_{code}!") } else { format!("_{code}") },
+        purpose: purpose_of_code(name),
+        at: 0..0,
+    });
+    let codes = codes.collect();
+    let numbers = numbers.into_iter().map(attached).collect();
+    Ok(Menus { numbers, codes, book: Arc::new(book), warnings })
 }
 
 /// Where hours are meant. A name that is none is a mistake of the dial plan, which says so.
@@ -78,8 +90,24 @@ fn zone(config: &Config) -> TimeZone {
 }
 
 /// In this process.
-pub fn here(config: &Config, book: Arc<Book>, directory: Arc<dyn Directory>) -> Callcenter {
-    Callcenter::new(book, directory, config.callcenter.runs_max)
+pub fn here(
+    config: &Config,
+    book: Arc<Book>,
+    directory: Arc<dyn Directory>,
+    state: &Path,
+    runtime: &Handle,
+) -> Callcenter {
+    let (path, runtime) = (state.join("night"), runtime.clone());
+    let is_on = std::fs::read_to_string(&path).is_ok_and(|kept| kept.trim() == "on");
+    let night = Night::new(is_on, move |is_on| {
+        let path = path.clone();
+        runtime.spawn_blocking(move || {
+            if let Err(why) = node::files::keep(&path, if is_on { b"on" } else { b"off" }) {
+                tracing::error!(path = %path.display(), %why, "night mode will not be known after a restart");
+            }
+        });
+    });
+    Callcenter::new(book, directory, night, config.callcenter.runs_max)
 }
 
 /// What is spoken where nobody says another language.
@@ -111,7 +139,7 @@ pub fn run(common: &Common, folder: &Path) -> Result<()> {
     )?;
     let channel = rpc::channel(registrar, &rpc::Trust::of_client(&trusted)?)?;
     let directory = DirectoryClient::new(channel, ClientLimits::default(), runtime.handle());
-    let callcenter = here(&config, book, Arc::new(directory));
+    let callcenter = here(&config, book, Arc::new(directory), folder, runtime.handle());
     let address = config.rpc.listen.context(
         "carillon callcenter needs an address to be asked at; write [rpc] listen = \"0.0.0.0:5073\"",
     )?;

@@ -149,6 +149,22 @@ pub enum Users {
         /// Whom.
         user: String,
     },
+    /// What becomes of the calls to a user: forwarding, do-not-disturb, follow-me.
+    #[command(after_help = "Examples: carillon ctl users calls bob\n          \
+                      carillon ctl users calls bob forward-no-answer 6003\n          \
+                      carillon ctl users calls bob follow-me '0601020304 20, 6003 15'\n          \
+                      carillon ctl users calls bob do-not-disturb on\n          \
+                      carillon ctl users calls bob forward-always off")]
+    Calls {
+        /// Whose.
+        user: String,
+        /// What to change: do-not-disturb, forward-always, forward-busy, forward-no-answer, forward-unreachable,
+        /// follow-me.
+        #[arg(requires = "value")]
+        setting: Option<String>,
+        /// What to change it to.
+        value: Option<String>,
+    },
     /// Set a user's password; it is asked for, or read from standard input.
     Password {
         /// Whose.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use callcenter::config::{HolidaysConfig, MenuConfig};
+use callcenter::config::{CodesConfig, HolidaysConfig, MenuConfig};
 use callcenter::core::Book;
 use node::config::{ListenAddress, Problem, Report, Source};
 use prompt::Language;
@@ -54,6 +54,8 @@ pub struct Config {
     pub group: Vec<Spanned<GroupConfig>>,
     /// What answers calls.
     pub callcenter: callcenter::Config,
+    /// What users dial to change what becomes of their calls.
+    pub codes: CodesConfig,
     /// Menus that callers hear.
     pub menu: Vec<Spanned<MenuConfig>>,
     /// Days on which menus are closed.
@@ -106,6 +108,9 @@ pub struct Checked {
 pub fn load(source: &Source, listen: &[String]) -> Result<Checked, Report> {
     let mut config: Config = source.parse()?;
     config.media.stands_in(source.folder());
+    if config.language.is_some() {
+        config.spoken().tag().clone_into(&mut config.proxy.language);
+    }
     if !listen.is_empty() {
         config.sip.listen = listen.iter().map(|text| listener(text)).collect::<Result<_, _>>()?;
     }
@@ -124,8 +129,7 @@ pub fn load(source: &Source, listen: &[String]) -> Result<Checked, Report> {
         problems.push(source.problem(tag.span(), what));
     }
     let menus = attendant::read(&config, source);
-    let numbers = menus.as_ref().map_or_else(|_| Vec::new(), |menus| menus.numbers.clone());
-    let attached = applications::attached(&config, numbers);
+    let attached = applications::attached(&config, menus.as_ref().ok());
     let plan = Plan::build(&config.dial, &config.route, &config.group, &names, &attached);
     match (users, plan, menus) {
         (Some(users), Ok((plan, warnings)), Ok(menus)) if problems.is_empty() => {
@@ -176,6 +180,9 @@ fn check_values(config: &Config, path: &Path, problems: &mut Vec<Problem>) {
     }
     if let Some(what) = applications::mistake(config) {
         wrong(format!("[rpc] {what}"));
+    }
+    if let Some(what) = config.codes.mistake() {
+        wrong(format!("[codes] {what}"));
     }
     if let Some(what) = config.media.mistake() {
         wrong(format!("[media] {what}"));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use node::Inbox;
 use node::clock;
+use proto::directory::Change;
 use proto::{Directory, ListBindings, ListUsers, Location, NewSecret, awaited};
 use proxy::core::plan::{Passed, Plan};
 use proxy::core::route::{Call, Decision, Step, Strategy};
@@ -65,6 +66,7 @@ impl Operations for Operator {
                     awaited.answer(asked).await.map_err(|why| why.to_string())?;
                     Ok(json!(format!("{user} is gone.")))
                 }
+                Ask::Settings { user, change } => self.settings(&user, change).await.map(Value::String),
                 Ask::SetPassword { user, password } => {
                     let (reply, awaited) = awaited();
                     let asked = self.directory.set_secret(&user, &NewSecret::Password(&password), reply);
@@ -149,6 +151,22 @@ impl Operator {
                 _ => return Ok(Value::Array(rows)),
             }
         }
+    }
+
+    async fn settings(&self, user: &str, change: Option<(String, String)>) -> Result<String, String> {
+        let user = self.user(user).await?.map_err(|near| no_user(user, near))?;
+        let settings = match change {
+            None => user.settings.clone(),
+            Some((key, value)) => {
+                let change = Change::read(&key, &value)?;
+                let (reply, awaited) = awaited();
+                let asked = self.directory.configure(&user.name, &change, reply);
+                awaited.answer(asked).await.map_err(|why| why.to_string())?
+            }
+        };
+        let lines = settings.changes().into_iter().map(|set| format!("{}: {}\n", set.key(), set.value()));
+        let lines: String = lines.collect();
+        Ok(if lines.is_empty() { format!("Calls to {} just ring.", user.name) } else { lines })
     }
 
     async fn route(&self, number: &str, from: Option<&str>, unix_s: u64) -> Result<Value, String> {

@@ -93,7 +93,9 @@ impl Rooms {
         let realm = config.proxy.realm();
         let of = (config.proxy.domain.as_str(), realm);
         let added = runtime.block_on(Added::open(&config.directory, state, of, runtime, clock::unix_s))?;
-        let directory = UserDirectory::new(realm, Users::default(), Some(Arc::new(added)));
+        let preferences = added.preferences();
+        let directory =
+            UserDirectory::new(realm, Users::default(), Some(Arc::new(added))).keeping(preferences);
         directory.replace(users)?;
         let users = Arc::new(directory);
         let counted = Arc::clone(&registrar);
@@ -106,7 +108,7 @@ impl Rooms {
             Role::Whole | Role::Proxy | Role::Registrar => None,
         };
         let callcenter = (role == Role::Whole)
-            .then(|| attendant::here(config, book, Arc::clone(&users) as Arc<dyn Directory>));
+            .then(|| attendant::here(config, book, Arc::clone(&users) as Arc<dyn Directory>, state, runtime));
         let menus = callcenter.clone().map(|here| (NAME, Arc::new(here) as Arc<dyn Application>));
         let own = menus.into_iter().collect();
         let (applications, of_applications) = applications::here(config, own, trust.as_ref(), runtime)?;

@@ -73,6 +73,7 @@ pub fn read(
         zone: known.zone.clone(),
         extensions,
         mailboxes: known.mailboxes.unwrap_or_default().to_owned(),
+        codes: known.codes.actions(),
     };
     Ok(Read { book, numbers, greetings, warnings })
 }

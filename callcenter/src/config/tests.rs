@@ -20,6 +20,7 @@ fn of(text: &str, mailboxes: Option<&str>) -> Result<Read, Vec<Mistake>> {
     let known = Known {
         users: &[("alice", Some("6001")), ("bob", None)],
         groups: &[("sales", Some("6100")), ("night", None)],
+        codes: &CodesConfig::default(),
         mailboxes,
         language: Language::English,
         zone: TimeZone::UTC,
@@ -87,4 +88,17 @@ fn a_number_that_is_not_in_the_file_is_a_warning() {
     assert!(read.warnings[0].what.contains("no user 6009 in this file"));
     assert_eq!(read.numbers[0].number, "7000");
     assert_eq!(read.greetings[0].0, "b.wav");
+}
+
+#[test]
+fn codes_that_a_phone_could_not_tell_apart_are_refused() {
+    let usual = CodesConfig::default();
+    assert_eq!((usual.mistake(), usual.actions().len()), (None, 11));
+    for (code, said) in [
+        ("*7", "night-toggle \"*7\" and forward-always \"*72\" begin alike"),
+        ("nuit", "night-toggle: \"nuit\" cannot be dialled"),
+    ] {
+        let mistake = CodesConfig { night_toggle: code.to_owned(), ..usual.clone() }.mistake();
+        assert!(mistake.is_some_and(|mistake| mistake.contains(said)), "{code}");
+    }
 }

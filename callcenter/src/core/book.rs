@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use node::config::When;
 use prompt::Language;
 
+use super::code::Action;
 use super::holidays::Holidays;
 
 /// All menus of an exchange. Plain data; a reload makes a new one.
@@ -23,6 +24,8 @@ pub struct Book {
     pub extensions: BTreeSet<String>,
     /// What takes messages: a purpose such as `voicemail/deposit`.
     pub mailboxes: String,
+    /// Feature codes: the name in the purpose, the action, and what is dialled.
+    pub codes: Vec<(&'static str, Action, String)>,
 }
 
 /// One menu.

@@ -89,7 +89,7 @@ impl Menu {
                     self.again(nobody, out);
                 }
             },
-            Input::Found(_) => {}
+            Input::Found(_) | Input::Changed(_) => {}
         }
     }
 

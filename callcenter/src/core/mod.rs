@@ -1,6 +1,7 @@
 //! Dialogues with callers: `handle(input, out)`. Time stands in the events; nothing here waits.
 
 mod book;
+mod code;
 mod dialling;
 mod holidays;
 mod menu;
@@ -9,8 +10,10 @@ mod talk;
 mod tests;
 
 use proto::application::{Command, Event};
+use proto::directory::Change;
 
 pub use book::{Book, Choice, Entry, Hours, Said, Target};
+pub use code::{Action, Code};
 pub use holidays::{Holidays, easter};
 pub use menu::Menu;
 
@@ -21,6 +24,8 @@ pub enum Input {
     Event(Event),
     /// Whether somebody has the extension that was asked for.
     Found(bool),
+    /// A change is made, and whether it is on now; `None` where it could not be made.
+    Changed(Option<bool>),
 }
 
 /// What a dialogue wants done.
@@ -38,6 +43,20 @@ pub enum Effect {
         /// What was dialled.
         extension: String,
     },
+    /// Changes what becomes of the calls to a user; answered by [`Input::Changed`].
+    Configure {
+        /// Whose.
+        user: String,
+        /// What.
+        change: Change,
+    },
+    /// Turns a user's do-not-disturb round; answered by [`Input::Changed`].
+    TogglePeace {
+        /// Whose.
+        user: String,
+    },
+    /// Turns night mode round; answered by [`Input::Changed`].
+    ToggleNight,
     /// The dialogue is over. Nothing comes after it.
     Finished,
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use crate::core::{Effect, Input, Menu};
+use crate::core::{Code, Effect, Input, Menu};
 
 /// A dialogue that many threads may tell something. One of them lets it decide; what the others bring meanwhile, and
 /// what comes of the effects themselves, waits its turn.
@@ -13,14 +13,29 @@ pub(super) struct Run {
     state: Mutex<State>,
 }
 
+/// What a run is about.
+pub(super) enum Dialogue {
+    Menu(Menu),
+    Code(Code),
+}
+
+impl Dialogue {
+    fn handle(&mut self, input: Input, out: &mut Vec<Effect>) {
+        match self {
+            Dialogue::Menu(menu) => menu.handle(input, out),
+            Dialogue::Code(code) => code.handle(input, out),
+        }
+    }
+}
+
 struct State {
-    dialogue: Menu,
+    dialogue: Dialogue,
     waiting: VecDeque<Input>,
     is_busy: bool,
 }
 
 impl Run {
-    pub(super) fn new(name: &str, dialogue: Menu) -> Self {
+    pub(super) fn new(name: &str, dialogue: Dialogue) -> Self {
         let state = State { dialogue, waiting: VecDeque::new(), is_busy: false };
         Run { name: name.to_owned(), state: Mutex::new(state) }
     }

@@ -9,7 +9,7 @@ use proto::application::{Command, Started};
 use proto::{Identified, Identify, User};
 
 use super::*;
-use crate::config::{Known, read};
+use crate::config::{CodesConfig, Known, read};
 
 /// Knows bob at once, carol later, and drops every other question.
 #[derive(Default)]
@@ -28,6 +28,15 @@ impl Directory for People {
                 Asked::Later
             }
             _ => Asked::Later,
+        }
+    }
+
+    fn configure(&self, name: &str, change: &Change, reply: Reply<Settings>) -> Asked<Settings> {
+        let mut settings = Settings::default();
+        settings.apply(change);
+        match name {
+            "6002" | "" => reply.now(Ok(settings)),
+            _ => reply.now(Err(ServiceError::Unavailable("the disk".into()))),
         }
     }
 }
@@ -60,6 +69,7 @@ struct World {
     callcenter: Callcenter,
     people: Arc<People>,
     exchange: Arc<Exchange>,
+    kept: Arc<Mutex<Vec<bool>>>,
     number: u64,
 }
 
@@ -69,15 +79,19 @@ impl World {
         let known = Known {
             users: &[],
             groups: &[],
+            codes: &CodesConfig { night_toggle: "*28".into(), ..CodesConfig::default() },
             mailboxes: None,
             language: Language::English,
             zone: TimeZone::UTC,
         };
         let book = Arc::new(read(&menu, &[], &known).expect("good").book);
         let (people, exchange) = (Arc::new(People::default()), Arc::new(Exchange::default()));
-        let callcenter = Callcenter::new(book, Arc::clone(&people) as Arc<dyn Directory>, runs_max);
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let keeper = Arc::clone(&kept);
+        let night = Night::new(false, move |is_on| keeper.lock().push(is_on));
+        let callcenter = Callcenter::new(book, Arc::clone(&people) as Arc<dyn Directory>, night, runs_max);
         callcenter.follow(Arc::clone(&exchange) as Arc<dyn Conductor>);
-        World { callcenter, people, exchange, number: 0 }
+        World { callcenter, people, exchange, kept, number: 0 }
     }
 
     fn post(&mut self, run: &str, what: What) {
@@ -153,4 +167,32 @@ fn runs_are_bounded_and_one_that_begins_anew_is_not_counted_twice() {
     world.start("two");
     assert_eq!(world.said(), ["two ended false"]);
     assert_eq!(world.callcenter.runs(), 1);
+}
+
+fn dialled(world: &mut World, code: &str, user: &str) -> Vec<String> {
+    let caller = proto::application::Party { user: user.into(), ..Default::default() };
+    let purpose = purpose_of_code(code);
+    world.post("one", What::Started(Box::new(Started { purpose, caller, ..Started::default() })));
+    world.post("one", What::Answered { leg: 0 });
+    let said = world.exchange.0.lock().clone();
+    world.post("one", What::Played { leg: 0, id: 2, why: proto::media::Ended::Complete });
+    world.post("one", What::Ended(Parting::Application));
+    world.said();
+    said
+}
+
+#[test]
+fn codes_change_what_the_directory_and_the_night_keep() {
+    let mut world = World::new(9);
+    for (code, user) in
+        [("do-not-disturb", "6002"), ("do-not-disturb-toggle", "6002"), ("night-toggle", "zoe")]
+    {
+        assert_eq!(dialled(&mut world, code, user), ["one 1 Answer", "one 2 Play"], "{code}");
+    }
+    assert_eq!(*world.kept.lock(), [true]);
+    // What cannot be kept is said too.
+    assert_eq!(dialled(&mut world, "forward-busy-off", "zoe"), ["one 1 Answer", "one 2 Play"]);
+    assert_eq!(dialled(&mut world, "night-toggle", "")[0], "one 1 HangUp");
+    dialled(&mut world, "night-toggle", "6002");
+    assert_eq!(*world.kept.lock(), [true, false]);
 }

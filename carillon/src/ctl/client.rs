@@ -61,6 +61,10 @@ fn question(command: &Ctl) -> Result<(Ask, bool)> {
             (Ask::AddUser { user, extension, display_name, password }, false)
         }
         Ctl::Users(Users::Remove { user }) => (Ask::RemoveUser { user: user.clone() }, false),
+        Ctl::Users(Users::Calls { user, setting, value }) => {
+            let change = setting.clone().zip(value.clone());
+            (Ask::Settings { user: user.clone(), change }, false)
+        }
         Ctl::Users(Users::Password { user }) => {
             (Ask::SetPassword { user: user.clone(), password: password(user)? }, false)
         }

@@ -51,6 +51,13 @@ pub enum Ask {
         /// Whom.
         user: String,
     },
+    /// What becomes of the calls to a user, after a change where there is one.
+    Settings {
+        /// Whose.
+        user: String,
+        /// Its name and value.
+        change: Option<(String, String)>,
+    },
     /// A new password for a user of the database.
     SetPassword {
         /// Whose.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::super::{Effect, Input, Menu};
-use crate::config::{HolidaysConfig, Known, MenuConfig, read};
+use crate::config::{CodesConfig, HolidaysConfig, Known, MenuConfig, read};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +37,7 @@ pub(super) fn play(menus: &str, ladder: &str) {
     let known = Known {
         users: &[("alice", Some("6001")), ("bob", Some("6002")), ("martin", Some("6003"))],
         groups: &[("sales", Some("6100"))],
+        codes: &CodesConfig::default(),
         mailboxes: Some("voicemail/deposit"),
         language: Language::French,
         zone: TimeZone::get("Europe/Paris").expect("the zone is compiled in"),
@@ -129,14 +130,22 @@ impl World {
     }
 }
 
-fn seen(effect: &Effect) -> String {
+pub(super) fn seen(effect: &Effect) -> String {
     match effect {
+        Effect::Configure { user, change } => {
+            let value = change.value();
+            let value = if value.is_empty() { "off".to_owned() } else { value };
+            format!("configure {user} {} {value}", change.key())
+        }
+        Effect::TogglePeace { user } => format!("toggle-peace {user}"),
+        Effect::ToggleNight => "toggle-night".to_owned(),
         Effect::Find { extension } => format!("find {extension}"),
         Effect::Finished => "finished".to_owned(),
         Effect::Command { command, .. } => match command {
             Command::Answer => "answer".to_owned(),
             Command::Play { sounds, .. } => {
-                let mut names: Vec<String> = sounds.iter().map(sound_seen).collect();
+                let is_sound = |sound: &&Sound| !matches!(sound, Sound::Silence(_));
+                let mut names: Vec<String> = sounds.iter().filter(is_sound).map(sound_seen).collect();
                 names.dedup_by(|after, before| after == "…" && before == "…");
                 format!("play {}", names.join(" "))
             }

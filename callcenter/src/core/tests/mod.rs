@@ -1,5 +1,6 @@
 //! Conversations with a menu.
 
+mod code;
 mod ladder;
 
 use ladder::play;

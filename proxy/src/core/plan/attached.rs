@@ -18,6 +18,8 @@ pub struct Attached {
     pub applications: Vec<String>,
     /// Numbers at which one answers. They come after all rules and before users.
     pub numbers: Vec<AttachedNumber>,
+    /// The same in Asterisk's form, `_*72!`: feature codes. Rules of the file may take some of them.
+    pub patterns: Vec<AttachedNumber>,
     /// Who takes a call to a user that is not answered; rules of the file say so themselves.
     pub unanswered: Option<Unanswered>,
 }
@@ -52,6 +54,12 @@ impl Builder<'_> {
                 self.errors.push(PlanError { at: written.at.clone(), what });
             }
         }
+        for written in &attached.patterns {
+            if let Err(what) = self.attach_pattern(written) {
+                let what = format!("{}: {what}", written.purpose);
+                self.errors.push(PlanError { at: written.at.clone(), what });
+            }
+        }
         self.plan.unanswered.clone_from(&attached.unanswered);
     }
 
@@ -78,6 +86,14 @@ impl Builder<'_> {
         let step = self.known(&written.purpose)?;
         let decision = Decision { rule: written.purpose.as_str().into(), steps: [step].into() };
         self.push(Rule::new(Pattern::Exact(number), Vec::new(), Vec::new(), decision), &written.at);
+        Ok(())
+    }
+
+    fn attach_pattern(&mut self, written: &AttachedNumber) -> Result<(), String> {
+        let pattern = Pattern::asterisk(&written.number).map_err(|why| why.0)?;
+        let step = self.known(&written.purpose)?;
+        let decision = Decision { rule: written.purpose.as_str().into(), steps: [step].into() };
+        self.push(Rule::new(pattern, Vec::new(), Vec::new(), decision), &written.at);
         Ok(())
     }
 

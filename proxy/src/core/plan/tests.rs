@@ -33,6 +33,7 @@ fn attached() -> Attached {
     Attached {
         applications: vec!["voicemail".into(), "menu".into()],
         numbers: vec![number("6099", "voicemail/retrieve"), number("7000", "menu/accueil")],
+        patterns: vec![number("_*72!", "menu/forward")],
         unanswered: None,
     }
 }
@@ -137,6 +138,7 @@ fn applications_take_calls_by_rule_by_number_and_where_nobody_answers() {
     for (dialled, method, rule, steps) in [
         ("6050", "INVITE", "extension 6050", "bob 5s | menu/x"),
         ("7000", "INVITE", "menu/accueil", "menu/accueil"),
+        ("*726003", "INVITE", "menu/forward", "menu/forward"),
         ("6099", "INVITE", "voicemail/retrieve", "voicemail/retrieve"),
         ("6002", "INVITE", "no rule: a user's name or extension", "6002 10s | voicemail/deposit of a user"),
         ("6002", "MESSAGE", "no rule: a user's name or extension", "6002"),
