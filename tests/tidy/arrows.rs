@@ -38,7 +38,7 @@ const ROOMS: [Room; 16] = [
     room(
         "tests",
         &["node", "proto", "proxy", "registrar", "sip"],
-        &["carillon", "mediaserver", "rtp", "store"],
+        &["carillon", "mediaserver", "prompt", "rtp", "store"],
     ),
     room("tidy", &[], &[]),
     room("bench", &["mediaserver", "node", "proto", "proxy", "registrar", "sip"], &[]),
