@@ -182,6 +182,7 @@ fn settings(is_trusted: bool) -> Settings {
         transactions: sip::transaction::Config::default(),
         nonce_key: [9; 32],
         uses: Arc::new(Mutex::new(Replay::new(200_000))),
+        watched: Arc::default(),
         loop_key: [5, 6],
         edge: 0,
         shard: 0,
@@ -204,6 +205,7 @@ fn services() -> Services {
     Services {
         applications: std::collections::BTreeMap::new(),
         waiting: None,
+        shards: Vec::new().into(),
         location: Arc::new(registrar),
         directory: Arc::new(UserDirectory::new(&realm, users, None)),
         media: None,

@@ -12,10 +12,11 @@ use node::dns::Resolver;
 use node::shard::Shards;
 use node::telemetry::{Health, Registry};
 use parking_lot::Mutex;
+use proxy::core::notifier::watched::Watched;
 use proxy::core::plan::Plan;
 use proxy::core::route::Routes;
 use proxy::core::token;
-use proxy::{Anchor, Commands, MediaEvents, Posted, Service, Services, Settings, WaitingEvents};
+use proxy::{Anchor, Changes, Commands, MediaEvents, Posted, Service, Services, Settings};
 use sip::auth::Replay;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -138,6 +139,7 @@ fn shards(
 ) -> Result<(Shards<Posted>, (Settings, Resolver))> {
     // RFC 7616 §3.4.5: one answer counts once, whichever shard meets it.
     let uses = Arc::new(std::sync::Mutex::new(Replay::new(NONCES_MAX)));
+    let watched = Arc::new(Watched::default());
     let (mut kept, mut inboxes) = (None, None);
     let started = clock::unix_s() as u32;
     let shards = node::shard::start(&config.shard, &config.sip, |place| {
@@ -153,6 +155,7 @@ fn shards(
             },
             nonce_key: keys.part(16),
             uses: Arc::clone(&uses),
+            watched: Arc::clone(&watched),
             loop_key: [u64::from_le_bytes(keys.part(48)), u64::from_le_bytes(keys.part(56))],
             spread: place.spread,
             edge: 0,
@@ -169,6 +172,7 @@ fn shards(
             applications: rooms.applications.clone(),
             waiting: rooms.waiting.clone(),
             names: Arc::new(names.clone()),
+            shards: Arc::clone(&place.inboxes),
         };
         inboxes.get_or_insert_with(|| Arc::clone(&place.inboxes));
         let more = clock::seed();
@@ -176,9 +180,11 @@ fn shards(
         Service::new(Arc::new(settings), services, place.inbox().clone(), seed)
     })?;
     if let Some(inboxes) = &inboxes {
+        let changes = Arc::new(Changes::new(Arc::clone(inboxes), watched));
         if let Some(waiting) = &rooms.waiting {
-            waiting.follow(Arc::new(WaitingEvents(Arc::clone(inboxes))));
+            waiting.follow(Arc::<Changes>::clone(&changes));
         }
+        rooms.follow(changes, runtime.handle());
         for application in rooms.applications.values() {
             application.follow(Arc::new(Commands(Arc::clone(inboxes))));
         }

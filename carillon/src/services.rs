@@ -14,13 +14,14 @@ use node::telemetry::Page;
 use node::{clock, rpc};
 use proto::application::Application;
 use proto::directory::{DirectoryClient, DirectoryServer};
-use proto::registrar::{RegistrarClient, RegistrarServer};
+use proto::registrar::{Follower, RegistrarClient, RegistrarServer};
 use proto::{ClientLimits, Directory, Location, Media, MessageWaiting, NearCopy, NearLimits, ServerLimits};
 use registrar::{Added, Registrar, UserDirectory, Users};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
+use crate::waiting::Relay;
 use crate::{applications, attendant, media, metrics, waiting};
 
 /// Which service a process is.
@@ -70,6 +71,8 @@ pub struct Rooms {
     pub waiting: Option<Arc<dyn MessageWaiting>>,
     /// The menus of this process; absent where another process has them.
     pub callcenter: Option<Callcenter>,
+    /// Tells of changes at the registrar of another process.
+    pub relay: Option<Arc<Relay>>,
     /// The users of this process's own file; absent where another process has them.
     pub users: Option<Arc<UserDirectory>>,
     /// What `/metrics` says of them.
@@ -127,6 +130,7 @@ impl Rooms {
             media,
             applications,
             waiting: None,
+            relay: None,
             callcenter,
             users: Some(users),
             metrics,
@@ -141,8 +145,9 @@ impl Rooms {
         let trust = rpc::Trust::of_client(&folder(config, state))?;
         let channel = rpc::channel(uri, &trust)?;
         let copy = NearCopy::new(NearLimits::default(), runtime);
+        let relay = Arc::new(Relay::before(copy.follower()));
         let client =
-            RegistrarClient::new(channel.clone(), ClientLimits::default(), Some(copy.follower()), runtime);
+            RegistrarClient::new(channel.clone(), ClientLimits::default(), Some(relay.clone()), runtime);
         let client = Arc::new(client);
         let location = Arc::new(copy.before(Arc::clone(&client) as Arc<dyn Location>));
         let directory = Arc::new(DirectoryClient::new(channel, ClientLimits::default(), runtime));
@@ -169,7 +174,27 @@ impl Rooms {
             of_applications(page);
             of_waiting(page);
         });
-        Ok(Self { location, directory, media, applications, waiting, callcenter: None, users: None, metrics })
+        let relay = Some(relay);
+        Ok(Self {
+            location,
+            directory,
+            media,
+            applications,
+            waiting,
+            relay,
+            callcenter: None,
+            users: None,
+            metrics,
+        })
+    }
+
+    /// Tells of changes of registrations from now on.
+    pub fn follow(&self, follower: Arc<dyn Follower>, runtime: &Handle) {
+        match (&self.relay, self.location.changes()) {
+            (Some(relay), _) => relay.follow(follower),
+            (None, Some(changes)) => drop(runtime.spawn(waiting::relay(changes, follower))),
+            (None, None) => {}
+        }
     }
 
     /// Lets other processes ask the rooms of this one.

@@ -1,10 +1,12 @@
-//! What waits in mailboxes, for phones: asked of another process where the configuration names one.
+//! What phones may watch beside calls: what waits in mailboxes, asked of another process where the configuration names
+//! one, and changes at the registrar.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 use node::rpc;
 use node::telemetry::Page;
+use proto::registrar::{Change, Changes, Follower};
 use proto::{ClientLimits, MessageWaiting, WaitingClient};
 use tokio::runtime::Handle;
 
@@ -22,4 +24,57 @@ pub fn elsewhere(config: &Config, trust: &rpc::Trust, runtime: &Handle) -> Resul
     let counted = Arc::clone(&client);
     let metrics = move |page: &mut Page| metrics::of_client(page, "voicemail", &counted.counters());
     Ok((Some(client), Arc::new(metrics)))
+}
+
+/// Tells the near-copy of changes at the registrar, and after it whoever has subscribed to them.
+pub struct Relay {
+    copy: Arc<dyn Follower>,
+    then: OnceLock<Arc<dyn Follower>>,
+}
+
+impl Relay {
+    /// Before this near-copy.
+    pub fn before(copy: Arc<dyn Follower>) -> Self {
+        Self { copy, then: OnceLock::new() }
+    }
+
+    /// Tells one more; the first one given.
+    pub fn follow(&self, then: Arc<dyn Follower>) {
+        let _ = self.then.set(then);
+    }
+}
+
+impl Follower for Relay {
+    fn began(&self, run: u64, number: u64) {
+        self.copy.began(run, number);
+        if let Some(then) = self.then.get() {
+            then.began(run, number);
+        }
+    }
+
+    fn changed(&self, change: &Change) {
+        self.copy.changed(change);
+        if let Some(then) = self.then.get() {
+            then.changed(change);
+        }
+    }
+
+    fn lost(&self) {
+        self.copy.lost();
+        if let Some(then) = self.then.get() {
+            then.lost();
+        }
+    }
+}
+
+/// Tells of the changes at a registrar of this process, as long as it is there.
+pub async fn relay(changes: Arc<Changes>, follower: Arc<dyn Follower>) {
+    loop {
+        let mut watch = changes.watch();
+        follower.began(changes.run(), watch.from());
+        while let Ok(change) = watch.next().await {
+            follower.changed(&change);
+        }
+        follower.lost();
+    }
 }

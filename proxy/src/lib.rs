@@ -8,6 +8,4 @@ pub mod service;
 
 pub use config::{Anchor, ProxyConfig};
 pub use core::settings::Settings;
-pub use service::{
-    Command, Commands, MediaEvents, Names, Posted, Service, Services, Snapshot, WaitingEvents,
-};
+pub use service::{Changes, Command, Commands, MediaEvents, Names, Posted, Service, Services, Snapshot};

@@ -9,6 +9,7 @@ use node::dns::{Query, Resolver};
 use node::{Inbox, Input as NodeInput, clock};
 use proto::application::{Application, Command as Wanted, Conductor, Event};
 use proto::media::{Described, Media, MediaEvent, MediaSink, Released};
+use proto::registrar::Follower;
 use proto::{
     Asked, Directory, Found, Identified, Located, Location, MessageWaiting, Registered, Reply, ServiceError,
     Sink, Ticket, Waiting, WaitingSink,
@@ -20,6 +21,7 @@ use crate::core::call::write;
 use crate::core::calls::CallState;
 use crate::core::counters::{Counters, Gauges};
 use crate::core::effect::{Answer, Change, Effect, Input, Out, Said, Tried};
+use crate::core::notifier::watched::Watched;
 use crate::core::settings::Settings;
 
 /// Finds hosts (RFC 3263). It never waits: what is not known yet comes to the reply.
@@ -58,6 +60,8 @@ pub struct Services {
     pub waiting: Option<Arc<dyn MessageWaiting>>,
     /// Where hosts are.
     pub names: Arc<dyn Names>,
+    /// The inboxes of all shards, so that one tells the others what their phones watch.
+    pub shards: Arc<[Inbox<Posted>]>,
 }
 
 /// What is posted to a shard of the edge.
@@ -327,6 +331,10 @@ impl Out for Outputs<'_> {
         }
     }
 
+    fn changed(&mut self, change: Change) {
+        tell_all(&self.desk.services.shards, &change);
+    }
+
     fn tried(&mut self, hop: &NextHop, how: Tried) {
         self.desk.services.names.tried(hop, how);
     }
@@ -347,33 +355,56 @@ fn no_media() -> ServiceError {
     ServiceError::Unavailable("this process has no media server".into())
 }
 
-/// Brings what happens to mailboxes to all shards: each has subscriptions of its own.
+/// Brings what happens to mailboxes and registrations to all shards: each has subscriptions of its own.
 #[derive(Clone)]
-pub struct WaitingEvents(pub Arc<[Inbox<Posted>]>);
+pub struct Changes {
+    shards: Arc<[Inbox<Posted>]>,
+    watched: Arc<Watched>,
+}
 
-impl WaitingEvents {
-    fn post_all(&self, change: &Change) {
-        for inbox in &*self.0 {
-            if inbox.post(Posted::Changed(change.clone())).is_err() {
-                tracing::debug!("the inbox of a shard is full, and a change of a mailbox is told late");
-            }
-        }
+impl Changes {
+    /// To these shards, which have this table.
+    pub fn new(shards: Arc<[Inbox<Posted>]>, watched: Arc<Watched>) -> Self {
+        Self { shards, watched }
     }
 }
 
-impl WaitingSink for WaitingEvents {
+impl WaitingSink for Changes {
     fn post(&self, user: &str, waiting: Waiting) {
-        self.post_all(&Change::Waiting { user: user.into(), waiting: Arc::new(waiting) });
+        tell_all(&self.shards, &Change::Waiting { user: user.into(), waiting: Arc::new(waiting) });
     }
 
     fn lost(&self) {
-        self.post_all(&Change::WaitingLost);
+        tell_all(&self.shards, &Change::WaitingLost);
     }
 }
 
-impl std::fmt::Debug for WaitingEvents {
+impl Follower for Changes {
+    fn began(&self, _: u64, _: u64) {
+        tell_all(&self.shards, &Change::BindingsLost);
+    }
+
+    fn changed(&self, change: &proto::registrar::Change) {
+        if self.watched.has_registrations() {
+            tell_all(&self.shards, &Change::Bindings(Arc::clone(&change.aor)));
+        }
+    }
+
+    /// What is told when it is back.
+    fn lost(&self) {}
+}
+
+impl std::fmt::Debug for Changes {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("WaitingEvents").finish_non_exhaustive()
+        formatter.debug_struct("Changes").finish_non_exhaustive()
+    }
+}
+
+fn tell_all(shards: &[Inbox<Posted>], change: &Change) {
+    for inbox in shards {
+        if inbox.post(Posted::Changed(change.clone())).is_err() {
+            tracing::debug!("the inbox of a shard is full, and a change is told late");
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use proto::{
 };
 use proxy::config::plan::{DialConfig, RouteConfig};
 use proxy::core::Edge;
-use proxy::core::effect::{Answer, Effect, Out, Tried};
+use proxy::core::effect::{Answer, Change, Effect, Out, Tried};
 use proxy::core::plan::{Attached, Plan};
 use proxy::core::token::Keys;
 use proxy::{ProxyConfig, Settings};
@@ -119,6 +119,7 @@ fn settings(config: ProxyConfig, routes: Arc<Plan>, address: SocketAddr, number:
         transactions: sip::transaction::Config::default(),
         nonce_key: [9 + key; 32],
         uses: Arc::new(Mutex::new(sip::auth::Replay::new(10_000))),
+        watched: Arc::default(),
         loop_key: [5 + u64::from(number), 6],
         spread: Spread::new(1, [1, 2]),
         edge: number,
@@ -170,6 +171,9 @@ impl Out for Services {
     }
 
     fn forget(&mut self, _: &str, _: &str) {}
+
+    /// No phone here has lamps.
+    fn changed(&mut self, _: Change) {}
 
     /// Each host has one address: there is none to try before it.
     fn tried(&mut self, _: &NextHop, _: Tried) {}

@@ -19,6 +19,27 @@ pub struct NotifierConfig {
     /// The least time between two NOTIFYs of one subscription. Default 1 s (RFC 3842 §3.10); what happens meanwhile
     /// is told together.
     pub interval: Duration,
+    /// Who may watch the calls of a user (lamp fields): `everybody` who is a user of this domain, or `self`, nobody but
+    /// he. Default `everybody`. Who watches sees with whom, and can pick up what rings.
+    pub watch_calls: WatchCalls,
+    /// Users in calls that are remembered for lamps at once, some 400 octets each. Default 100000. For more, no lamp is
+    /// lit. None are remembered before the first phone has subscribed to lamps.
+    pub calls_max: usize,
+    /// How long a proxied call may go on without a sign of life before its lamps go out: its BYE may never pass here.
+    /// Default 4 h. Phones with session timers (RFC 4028) say it themselves.
+    pub call_max: Duration,
+}
+
+/// Who may watch calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WatchCalls {
+    /// Every user of this domain.
+    #[default]
+    Everybody,
+    /// The user alone.
+    #[serde(rename = "self")]
+    Himself,
 }
 
 impl Default for NotifierConfig {
@@ -29,6 +50,9 @@ impl Default for NotifierConfig {
             expires_min: Duration::from_secs(60),
             expires_max: Duration::from_secs(3600),
             interval: Duration::from_secs(1),
+            watch_calls: WatchCalls::Everybody,
+            calls_max: 100_000,
+            call_max: Duration::from_secs(4 * 3600),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::effect::Turn;
 use super::loops;
 use super::means::User;
 use super::nat;
+use super::notifier::lamps;
 use super::request::Request;
 use super::response_context::{Kind, ResponseContext};
 use super::route_headers::Way;
@@ -32,6 +33,9 @@ impl Edge {
         let message = request.message;
         let way = Way::of(&self.means.settings, request);
         self.means.counters.forged_tokens += u64::from(way.forged && way.dialog.is_none());
+        if way.dialog.is_some() {
+            lamps::pass(&self.means, turn, request);
+        }
         if self.is_too_busy_for(request) {
             return self.answer_busy(turn, packet, message);
         }

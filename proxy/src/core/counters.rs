@@ -65,6 +65,8 @@ pub struct Counters {
     pub subscriptions_expired: u64,
     /// Subscriptions ended because a NOTIFY was refused or not answered.
     pub subscriptions_failed: u64,
+    /// Lamps that were not lit because the table was full (`calls_max`).
+    pub lamps_left_out: u64,
     /// NOTIFYs of our own.
     pub notifies: u64,
     /// Questions that no service answered in time.
@@ -127,6 +129,7 @@ impl Counters {
             ("subscriptions_refused", self.subscriptions_refused),
             ("subscriptions_expired", self.subscriptions_expired),
             ("subscriptions_failed", self.subscriptions_failed),
+            ("lamps_left_out", self.lamps_left_out),
             ("notifies", self.notifies),
             ("questions_unanswered", self.questions_unanswered),
             ("late_answers", self.late_answers),

@@ -72,7 +72,7 @@ impl Edge {
             means,
             contexts: Slots::new(config.requests_max),
             registrations: Slots::new(config.registrations_max),
-            notifier: Notifier::new(config.notifier.subscriptions_max, now),
+            notifier: Notifier::new(config.notifier.subscriptions_max, Arc::clone(&settings.watched), now),
             events: Vec::new(),
             events_done: 0,
             at_hand: None,
@@ -489,6 +489,9 @@ impl Edge {
     }
 
     fn remove_context(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+        if let Some(context) = self.contexts.get_mut(slot) {
+            context.unlight_all(&self.means, turn);
+        }
         if let Some(call) = self.take_context(slot) {
             self.means.with_call(turn, call, |call, _, _| call.over = true);
         }

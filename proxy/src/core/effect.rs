@@ -54,6 +54,12 @@ pub enum Change {
     },
     /// Changes of mailboxes may have been missed.
     WaitingLost,
+    /// The calls of a user, by his name.
+    Calls(Arc<str>),
+    /// Where somebody is registered, by his address of record.
+    Bindings(Arc<str>),
+    /// Changes of registrations may have been missed.
+    BindingsLost,
 }
 
 /// What an application says of a run.
@@ -144,6 +150,8 @@ pub trait Out {
     fn tell(&mut self, application: &str, run: &str, event: Event) -> bool;
     /// Tells it that a run is conducted no longer.
     fn forget(&mut self, application: &str, run: &str);
+    /// Tells all shards, this one too, that something has changed that phones may watch. It comes as an [`Input`] later.
+    fn changed(&mut self, change: Change);
     /// Tells what became of a next hop that an answer to [`Effect::Resolve`] held.
     fn tried(&mut self, hop: &NextHop, how: Tried);
 }

@@ -13,6 +13,7 @@ use super::best::Answer;
 use super::effect::{Effect, Tried, Turn};
 use super::forward::Copy;
 use super::means::{Means, User, Waiter};
+use super::notifier::watched::Lamp;
 use super::record_route::{RecordRoutes, Side};
 use super::request;
 use super::response_context::{Branch, BranchState, Hop, Kind, ResponseContext};
@@ -203,6 +204,9 @@ impl ResponseContext {
             })
         };
         means.scratch = octets;
+        if matches!(sent, Ok(())) && self.branches[place].state == BranchState::Calling {
+            self.light(means, turn, place, Lamp::Trying, None);
+        }
         sent
     }
 

@@ -48,7 +48,7 @@ mod identify;
 mod loops;
 mod means;
 mod nat;
-mod notifier;
+pub mod notifier;
 mod questions;
 mod record_route;
 mod recover;

@@ -3,16 +3,22 @@
 //! A SUBSCRIBE turns off from the stair of [`super`] before it would be routed (`subscribe`): its sender shows who he is
 //! as callers do, the directory says whom he asks for, and the answer is 200 with a first NOTIFY. From then on a
 //! `subscription` lives in the shard of its Call-ID, in the table here, until it is ended by either side, by its time,
-//! or by a NOTIFY that fails. What is told is a `package` each: `summary` (RFC 3842) for one.
+//! or by a NOTIFY that fails. What is told is a `package` each: `summary` (RFC 3842), `dialog_info` (RFC 4235), `reginfo`
+//! (RFC 3680). Calls are noted by `lamps` in the one table that all shards share, `watched`.
 //!
 //! Nothing of it is kept anywhere else. After a crash lamps are dark until phones subscribe again, which they do within
 //! the time that they were given; a drain tells them to, before it ends.
 
+mod dialog_info;
+pub(crate) mod lamps;
 mod package;
+mod reginfo;
 mod subscribe;
 mod subscription;
 mod summary;
+pub mod watched;
 mod write;
+mod xml;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,6 +36,7 @@ use super::effect::{Answer, Change, Turn};
 use super::means::{Means, Waiter};
 use super::request::Request;
 use super::slots::{Slot, Slots};
+use watched::Watched;
 
 /// The subscriptions of a shard.
 pub(crate) struct Notifier {
@@ -43,6 +50,7 @@ pub(crate) struct Notifier {
     /// How many each user has.
     of_user: HashMap<Arc<str>, u32>,
     wheel: Wheel,
+    watched: Arc<Watched>,
     /// True while this edge drains.
     pub drains: bool,
 }
@@ -58,7 +66,7 @@ pub(crate) enum Refused {
 
 impl Notifier {
     /// An empty table for at most `max` subscriptions.
-    pub fn new(max: usize, now: Instant) -> Self {
+    pub fn new(max: usize, watched: Arc<Watched>, now: Instant) -> Self {
         Self {
             asking: Slots::new(max),
             subscriptions: Slots::new(max),
@@ -66,6 +74,7 @@ impl Notifier {
             by_resource: HashMap::new(),
             of_user: HashMap::new(),
             wheel: Wheel::new(now, 0),
+            watched,
             drains: false,
         }
     }
@@ -114,6 +123,11 @@ impl Notifier {
             subscription.id = slot;
         }
         self.by_tag.insert(tag, slot);
+        match watched.0 {
+            Package::Summary => {}
+            Package::Dialog => self.watched.watch(&watched.1),
+            Package::Registration => self.watched.count_registration(true),
+        }
         self.by_resource.entry(watched).or_default().push(slot);
         if let Some(user) = user {
             *self.of_user.entry(user).or_insert(0) += 1;
@@ -127,6 +141,11 @@ impl Notifier {
         self.wheel.stop(slot.index);
         self.by_tag.remove(&subscription.dialog.id().local_tag);
         let watched = subscription.watched();
+        match watched.0 {
+            Package::Summary => {}
+            Package::Dialog => self.watched.unwatch(&watched.1),
+            Package::Registration => self.watched.count_registration(false),
+        }
         if let Some(slots) = self.by_resource.get_mut(&watched) {
             slots.retain(|other| *other != slot);
             if slots.is_empty() {
@@ -187,7 +206,7 @@ impl Edge {
             }
             self.notifier.remove(slot);
         } else {
-            let at = subscription.deadline(*self.means.settings.config.notifier.interval);
+            let at = subscription.deadline(&self.means.settings.config.notifier);
             self.notifier.wheel.start(slot.index, self.notifier.wheel.tick_at(at));
         }
         Some(result)
@@ -203,14 +222,34 @@ impl Edge {
                     });
                 }
             }
-            Change::WaitingLost => {
-                let slots: Vec<Slot> = self.notifier.subscriptions.names().collect();
-                for slot in slots {
-                    self.with_subscription(turn, slot, |subscription, _, turn| {
-                        subscription.ask_again(turn.now);
+            Change::Calls(user) => {
+                for slot in self.notifier.watching(Package::Dialog, &user) {
+                    self.with_subscription(turn, slot, |subscription, means, turn| {
+                        subscription.due = true;
+                        subscription.tell(means, turn);
                     });
                 }
             }
+            Change::Bindings(aor) => {
+                for slot in self.notifier.watching(Package::Registration, &aor) {
+                    self.with_subscription(turn, slot, |subscription, means, turn| {
+                        subscription.ask(means, turn);
+                    });
+                }
+            }
+            Change::WaitingLost => self.ask_all_again(turn, Package::Summary),
+            Change::BindingsLost => self.ask_all_again(turn, Package::Registration),
+        }
+    }
+
+    fn ask_all_again(&mut self, turn: &mut Turn<'_>, package: Package) {
+        let slots: Vec<Slot> = self.notifier.subscriptions.names().collect();
+        for slot in slots {
+            self.with_subscription(turn, slot, |subscription, _, turn| {
+                if subscription.package == package {
+                    subscription.ask_again(turn.now);
+                }
+            });
         }
     }
 
@@ -232,6 +271,12 @@ impl Edge {
                 self.with_subscription(turn, slot, |subscription, means, turn| {
                     subscription.asked = None;
                     subscription.on_waiting(means, turn, answer);
+                });
+            }
+            (_, Answer::Located(answer)) => {
+                self.with_subscription(turn, slot, |subscription, means, turn| {
+                    subscription.asked = None;
+                    subscription.on_bindings(means, turn, answer);
                 });
             }
             (..) => tracing::error!("a service answered another question than it was asked"),

@@ -13,6 +13,7 @@ use super::answer;
 use super::best::{Answer, Challenge, Verdict};
 use super::effect::{Tried, Turn};
 use super::means::{Means, User};
+use super::notifier::watched::Lamp;
 use super::response_context::{Branch, BranchState, Kind, ResponseContext};
 
 impl ResponseContext {
@@ -78,9 +79,13 @@ impl ResponseContext {
         if branch.timer_c.is_some() {
             branch.timer_c = Some(turn.now + *means.settings.config.ring_timeout);
         }
-        if self.answered.is_none() && !self.cancelled && !branch.abandoned {
+        if branch.abandoned {
+            return;
+        }
+        self.light(means, turn, place, Lamp::Early, Some(message));
+        if self.answered.is_none() && !self.cancelled {
             if let Some(call) = self.call {
-                let (leg, ring) = (branch.leg, self.ring.as_ref().map(|ring| ring.serial));
+                let (leg, ring) = (self.branches[place].leg, self.ring.as_ref().map(|ring| ring.serial));
                 means.with_call(turn, call, |call, means, turn| match ring {
                     Some(serial) => call.on_ring_provisional(means, turn, serial),
                     None => call.on_provisional(means, turn, leg, message),
@@ -97,6 +102,7 @@ impl ResponseContext {
         if self.answered.is_some() && self.kind != Kind::Invite {
             return;
         }
+        self.light(means, turn, place, Lamp::Confirmed, Some(message));
         if let Some(call) = self.call {
             self.conduct_success(means, turn, call, place, message);
             if self.cancelled {
@@ -129,6 +135,7 @@ impl ResponseContext {
         status: Status,
         message: &Message<'_>,
     ) {
+        self.unlight(means, turn, place);
         let branch = &mut self.branches[place];
         if let Some(call) = self.call {
             means.with_call(turn, call, |call, _, _| call.on_leg_failed(branch.leg));

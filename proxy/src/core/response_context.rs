@@ -19,6 +19,7 @@ use super::call::application_ring::Ring;
 use super::call::invite::NO_LEG;
 use super::divert::Diversions;
 use super::means::Means;
+use super::notifier::lamps::Lit;
 use super::route::Step;
 use super::route_headers::Way;
 use super::slots::Slot;
@@ -81,6 +82,8 @@ pub(crate) struct ResponseContext {
     pub held: bool,
     /// The conducted call that its INVITE opens.
     pub call: Option<Slot>,
+    /// Whose lamps it has lit.
+    pub lit: Option<Box<Lit>>,
     /// Questions that wait.
     pub asked: SmallVec<[Ticket; 2]>,
 }
@@ -288,6 +291,7 @@ impl ResponseContext {
             ring: None,
             held: false,
             call: None,
+            lit: None,
             asked: SmallVec::new(),
         }
     }

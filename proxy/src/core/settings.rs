@@ -9,6 +9,7 @@ use sip::auth::Replay;
 use sip::message::Limits;
 use sip::uri::{Host, SipUri, Uri};
 
+use super::notifier::watched::Watched;
 use super::route::Routes;
 use super::token;
 use crate::config::ProxyConfig;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub nonce_key: [u8; 32],
     /// Which nonces were used how often: one table for all shards, locked for the moment of a look.
     pub uses: Arc<Mutex<Replay>>,
+    /// What lamps show of calls: one table for all shards.
+    pub watched: Arc<Watched>,
     /// The key of loop hashes, shared by the edges of a site.
     pub loop_key: [u64; 2],
     /// Which Call-ID belongs to which shard: those that we make are drawn until they fall in ours.

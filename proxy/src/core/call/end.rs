@@ -11,6 +11,7 @@ use super::crossing::Stage;
 use super::{CALLER, Call, late, write};
 use crate::core::effect::Turn;
 use crate::core::means::{Means, User};
+use crate::core::notifier::lamps;
 
 impl Call {
     /// Ends the call on all legs but the one that knows. `reason` is the value of a Reason header (RFC 3326).
@@ -143,6 +144,9 @@ impl Call {
 
     /// What is left when the call is removed: requests without an answer, and the media.
     pub fn leave(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        if let Some(leg) = self.leg(CALLER) {
+            lamps::ended(means, turn, &leg.call_id);
+        }
         let parting = self.runs.run.as_ref().map_or(Parting::Caller, |run| run.parting);
         self.leave_run(means, turn, parting);
         for ring in std::mem::take(&mut self.runs.rings) {

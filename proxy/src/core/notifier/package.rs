@@ -10,6 +10,10 @@ use sip::message::{Message, Name};
 pub(crate) enum Package {
     /// What waits in a mailbox (RFC 3842).
     Summary,
+    /// The calls of a user (RFC 4235).
+    Dialog,
+    /// Where a user is registered (RFC 3680).
+    Registration,
 }
 
 impl Package {
@@ -23,6 +27,8 @@ impl Package {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Summary => "message-summary",
+            Self::Dialog => "dialog",
+            Self::Registration => "reg",
         }
     }
 
@@ -30,19 +36,32 @@ impl Package {
     pub const fn body_type(self) -> &'static str {
         match self {
             Self::Summary => "application/simple-message-summary",
+            Self::Dialog => "application/dialog-info+xml",
+            Self::Registration => "application/reginfo+xml",
+        }
+    }
+
+    /// The least time between two NOTIFYs, where one second is not enough.
+    pub const fn interval_min(self) -> Duration {
+        match self {
+            Self::Summary | Self::Dialog => Duration::ZERO,
+            // RFC 3680 §4.10.
+            Self::Registration => Duration::from_secs(5),
         }
     }
 
     /// How long a subscription lasts that does not say.
     pub const fn expires_default(self) -> Duration {
         match self {
-            // RFC 3842 §3.4.
-            Self::Summary => Duration::from_secs(3600),
+            // RFC 3842 §3.4, RFC 4235 §3.4.
+            Self::Summary | Self::Dialog => Duration::from_secs(3600),
+            // RFC 3680 §4.4.
+            Self::Registration => Duration::from_secs(3761),
         }
     }
 }
 
-const ALL: [Package; 1] = [Package::Summary];
+const ALL: [Package; 3] = [Package::Summary, Package::Dialog, Package::Registration];
 
 /// What Allow-Events says (RFC 6665 §8.2.2): our own packages, and those that reach a phone through us.
-pub(crate) const ALLOW_EVENTS: &str = "message-summary, refer, conference";
+pub(crate) const ALLOW_EVENTS: &str = "message-summary, dialog, reg, refer, conference";

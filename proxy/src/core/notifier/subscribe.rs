@@ -13,6 +13,7 @@ use sip::uri::Uri;
 use super::package::{ALLOW_EVENTS, Package};
 use super::subscription::{State, Subscription, WayBack, Why};
 use super::{Refused, write};
+use crate::config::notifier::WatchCalls;
 use crate::core::answer;
 use crate::core::authenticate::{self, Claim, Demand, Judgement, Side};
 use crate::core::edge::Edge;
@@ -339,9 +340,11 @@ impl Edge {
 }
 
 /// Whether one user may watch another.
-fn may_watch(_: &Settings, package: Package, watcher: &User, resource: &User) -> bool {
+fn may_watch(settings: &Settings, package: Package, watcher: &User, resource: &User) -> bool {
+    let is_own = watcher.name == resource.name;
     match package {
-        Package::Summary => watcher.name == resource.name,
+        Package::Summary | Package::Registration => is_own,
+        Package::Dialog => is_own || settings.config.notifier.watch_calls == WatchCalls::Everybody,
     }
 }
 
@@ -379,7 +382,12 @@ fn make(
         // RFC 6665 §4.4.3: a fetch is over with its one NOTIFY, once the state is known.
         expires: turn.now + if granted.is_zero() { FETCH_MAX } else { granted },
         fetch: granted.is_zero(),
-        state: State::Unknown,
+        state: match package {
+            Package::Dialog => State::Calls { told: Vec::new() },
+            Package::Summary | Package::Registration => State::Unknown,
+        },
+        version: 0,
+        look_at: None,
         told: None,
         due: true,
         under_way: false,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use proto::{ServiceError, Summarise, Ticket, User, Waiting};
+use proto::{Bindings, Locate, Located, ServiceError, Summarise, Ticket, User, Waiting};
 use sip::dialog::{Dialog, Outgoing};
 use sip::header::RetryAfter;
 use sip::message::{Message, Method, Name, Status};
@@ -11,7 +11,8 @@ use sip::transport::{Flow, ListenerId, NextHop, Transport};
 use sip::uri::Uri;
 
 use super::package::Package;
-use super::{summary, write};
+use super::{dialog_info, reginfo, summary, write};
+use crate::config::notifier::NotifierConfig;
 use crate::core::call::write::contact;
 use crate::core::effect::{Effect, Turn};
 use crate::core::forward;
@@ -48,6 +49,10 @@ pub(crate) struct Subscription {
     pub due: bool,
     /// True while a NOTIFY waits for its answer.
     pub under_way: bool,
+    /// Of the next document, where it has one.
+    pub version: u32,
+    /// When what is told changes by itself: a call or a registration runs out.
+    pub look_at: Option<Instant>,
     /// Not to be told anything before.
     pub not_before: Option<Instant>,
     /// When a service is to be asked again.
@@ -74,6 +79,10 @@ pub(crate) enum State {
     Unknown,
     /// What waits; nothing for somebody without a mailbox.
     Waiting(Option<Waiting>),
+    /// What [`super::watched`] knows of calls, and the ids of those that were told of.
+    Calls { told: Vec<String> },
+    /// Where the user is registered, and what was told of it.
+    Bindings { now: Bindings, told: Option<Vec<reginfo::Told>> },
 }
 
 /// Why a subscription ends (RFC 6665 §4.1.3).
@@ -93,17 +102,22 @@ impl Subscription {
 
     /// What it watches.
     pub fn watched(&self) -> (Package, Arc<str>) {
-        (self.package, Arc::from(self.resource.name.as_str()))
+        let name = match self.package {
+            Package::Summary | Package::Dialog => &self.resource.name,
+            Package::Registration => &self.resource.aor,
+        };
+        (self.package, Arc::from(name.as_str()))
     }
 
     /// The nearest of its moments.
-    pub fn deadline(&self, interval: Duration) -> Instant {
-        let may_tell = (self.due && !self.under_way).then(|| self.may_tell_at(interval)).flatten();
-        [may_tell, self.ask_at].into_iter().flatten().fold(self.expires, Instant::min)
+    pub fn deadline(&self, config: &NotifierConfig) -> Instant {
+        let may_tell = (self.due && !self.under_way).then(|| self.may_tell_at(config)).flatten();
+        [may_tell, self.ask_at, self.look_at].into_iter().flatten().fold(self.expires, Instant::min)
     }
 
     /// When the next NOTIFY may go; nothing when it may go at once.
-    fn may_tell_at(&self, interval: Duration) -> Option<Instant> {
+    fn may_tell_at(&self, config: &NotifierConfig) -> Option<Instant> {
+        let interval = (*config.interval).max(self.package.interval_min());
         self.told.map(|told| told + interval).max(self.not_before)
     }
 
@@ -114,14 +128,19 @@ impl Subscription {
         self.ask(means, turn);
     }
 
-    fn ask(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+    /// Asks the service that knows. What calls there are is at hand.
+    pub fn ask(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
         self.ask_at = None;
         if let Some(ticket) = self.asked.take() {
             means.questions.close(ticket);
         }
         let resource = Arc::clone(&self.resource);
         let question = match self.package {
+            Package::Dialog => return self.tell(means, turn),
             Package::Summary => Effect::Summarise(Summarise { user: &resource.name }),
+            Package::Registration => {
+                Effect::Locate(Locate { now_ms: turn.unix_ms, aor: &resource.aor, past_copy: false })
+            }
         };
         match means.ask(turn, Waiter::Watched(self.id), question) {
             Ok(ticket) => self.asked = Some(ticket),
@@ -131,9 +150,7 @@ impl Subscription {
 
     /// What was told may be wrong: asked again soon, not all at once.
     pub fn ask_again(&mut self, now: Instant) {
-        if self.package == Package::Summary {
-            self.ask_at = Some(now + Duration::from_millis(u64::from(self.id.index % 1000) * 10));
-        }
+        self.ask_at = Some(now + Duration::from_millis(u64::from(self.id.index % 1000) * 10));
     }
 
     /// What waits, because it was asked for or has changed.
@@ -150,12 +167,37 @@ impl Subscription {
                 self.due |= is_new;
                 self.tell(means, turn);
             }
-            Err(error) => {
-                means.counters.service_errors += 1;
-                tracing::warn!(user = self.resource.name, %error, "nobody knows how many messages wait");
-                self.unknown(means, turn);
-            }
+            Err(error) => self.on_error(means, turn, &error),
         }
+    }
+
+    /// Where the user is registered.
+    pub fn on_bindings(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        answer: Result<Located, ServiceError>,
+    ) {
+        let located = match answer {
+            Ok(located) => located,
+            Err(error) => return self.on_error(means, turn, &error),
+        };
+        let ends = located.bindings.iter().map(|binding| binding.expires_in_s).min();
+        self.look_at = ends.map(|seconds| turn.now + Duration::from_secs(u64::from(seconds) + 1));
+        let told = match std::mem::replace(&mut self.state, State::Unknown) {
+            State::Bindings { told, .. } => told,
+            State::Unknown | State::Waiting(_) | State::Calls { .. } => None,
+        };
+        self.due |= reginfo::is_new(&located.bindings, told.as_deref());
+        self.state = State::Bindings { now: located.bindings, told };
+        self.tell(means, turn);
+    }
+
+    fn on_error(&mut self, means: &mut Means, turn: &mut Turn<'_>, error: &ServiceError) {
+        means.counters.service_errors += 1;
+        let (user, package) = (&self.resource.name, self.package.name());
+        tracing::warn!(user, package, %error, "nobody knows what a phone asks for");
+        self.unknown(means, turn);
     }
 
     /// Nobody says: the phone is told that its subscription stands, and is told more later.
@@ -169,8 +211,8 @@ impl Subscription {
         if self.fetch {
             return self.end(means, turn, Why::Timeout);
         }
-        let interval = *means.settings.config.notifier.interval;
-        let waits = self.under_way || self.may_tell_at(interval).is_some_and(|at| at > turn.now);
+        let config = &means.settings.config.notifier;
+        let waits = self.under_way || self.may_tell_at(config).is_some_and(|at| at > turn.now);
         if self.due && !waits {
             self.notify(means, turn, None);
         }
@@ -189,6 +231,10 @@ impl Subscription {
         if self.expires <= turn.now {
             means.counters.subscriptions_expired += 1;
             return self.end(means, turn, Why::Timeout);
+        }
+        if self.look_at.take_if(|at| *at <= turn.now).is_some() {
+            self.due |= self.package == Package::Dialog;
+            self.ask_at = Some(turn.now);
         }
         if self.ask_at.is_some_and(|at| at <= turn.now) {
             self.ask(means, turn);
@@ -245,7 +291,7 @@ impl Subscription {
         let contact = self.contact(means);
         let state = self.state_line(turn.now, ends, means.settings.config.retry_after.as_secs());
         let mut body = String::new();
-        self.write_body(&mut body);
+        self.write_body(means, turn, &mut body);
         let headers: [(&str, &[u8]); 2] =
             [("Event", self.event.as_bytes()), ("Subscription-State", state.as_bytes())];
         let outgoing = Outgoing {
@@ -284,11 +330,26 @@ impl Subscription {
         }
     }
 
-    fn write_body(&self, out: &mut String) {
-        match &self.state {
-            State::Unknown => {}
-            State::Waiting(waiting) => summary::write(waiting.as_ref(), &self.entity, out),
+    fn write_body(&mut self, means: &Means, turn: &Turn<'_>, out: &mut String) {
+        let version = self.version;
+        match &mut self.state {
+            State::Unknown => return,
+            State::Waiting(waiting) => return summary::write(waiting.as_ref(), &self.entity, out),
+            State::Calls { told } => {
+                let user: Arc<str> = Arc::from(self.resource.name.as_str());
+                let parties = means.settings.watched.of(&user, turn.now);
+                let now: Vec<String> = parties.iter().map(dialog_info::id).collect();
+                told.retain(|id| !now.contains(id));
+                dialog_info::write(version, &self.entity, &parties, told, out);
+                *told = now;
+                self.look_at = parties.iter().map(|party| party.until).min();
+            }
+            State::Bindings { now, told } => {
+                *told = Some(reginfo::write(version, &self.entity, now, told.as_deref(), out));
+            }
         }
+        // RFC 4235 §4.1, RFC 3680 §5.1: one more with each document.
+        self.version = version.wrapping_add(1);
     }
 
     /// Where a NOTIFY goes (RFC 3261 §12.2.1.1); where that is a name, back to where the SUBSCRIBE came from.

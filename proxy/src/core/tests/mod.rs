@@ -15,6 +15,7 @@ mod dialogs;
 mod divert;
 mod failover;
 mod forking;
+mod lamps;
 mod notifier;
 mod phone;
 mod plan;

@@ -11,7 +11,7 @@ use proto::{
 use sip::auth::Ha1Set;
 use sip::transport::{NextHop, Outbox, Transport};
 
-use crate::core::effect::{Answer, Effect, Out, Tried};
+use crate::core::effect::{Answer, Change, Effect, Out, Tried};
 
 /// When a service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct Services {
     pub told: Vec<String>,
     /// Mailboxes.
     pub waiting: BTreeMap<String, proto::Waiting>,
+    /// What shards are to be told.
+    pub changes: VecDeque<Change>,
     pub wire: Outbox,
     /// After so many sends and questions more, one panics.
     pub fuse: Option<u32>,
@@ -87,6 +89,7 @@ impl Services {
             started: None,
             told: Vec::new(),
             waiting: BTreeMap::new(),
+            changes: VecDeque::new(),
             wire: Outbox::default(),
             fuse: None,
         }
@@ -297,6 +300,10 @@ impl Out for Services {
 
     fn forget(&mut self, _application: &str, _run: &str) {
         self.told.push("forget".into());
+    }
+
+    fn changed(&mut self, change: Change) {
+        self.changes.push_back(change);
     }
 
     fn tried(&mut self, hop: &NextHop, how: Tried) {

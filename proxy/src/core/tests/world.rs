@@ -356,6 +356,10 @@ impl World {
                 self.give(Input::Answered(ticket, answer));
                 continue;
             }
+            if let Some(change) = self.services.changes.pop_front() {
+                self.give(Input::Changed(change));
+                continue;
+            }
             if sends.is_empty() {
                 return;
             }
@@ -474,6 +478,7 @@ pub fn settings(setup: Setup) -> Settings {
         transactions,
         nonce_key: [9; 32],
         uses: Arc::new(Mutex::new(Replay::new(1000))),
+        watched: Arc::default(),
         loop_key: [5, 6],
         spread: Spread::new(1, [1, 2]),
         edge: 0,
