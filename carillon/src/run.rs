@@ -180,8 +180,9 @@ fn shards(
         Service::new(Arc::new(settings), services, place.inbox().clone(), seed)
     })?;
     if let Some(inboxes) = &inboxes {
-        let changes = Arc::new(Changes::new(Arc::clone(inboxes), watched));
+        let changes = Arc::new(Changes::new(Arc::clone(inboxes), Arc::clone(&watched)));
         if let Some(waiting) = &rooms.waiting {
+            watched.set_mailboxes();
             waiting.follow(Arc::<Changes>::clone(&changes));
         }
         rooms.follow(changes, runtime.handle());

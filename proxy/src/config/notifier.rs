@@ -19,6 +19,9 @@ pub struct NotifierConfig {
     /// The least time between two NOTIFYs of one subscription. Default 1 s (RFC 3842 §3.10); what happens meanwhile
     /// is told together.
     pub interval: Duration,
+    /// Whether phones that did not subscribe are told of their mailbox too: once when they register and at each change.
+    /// Default yes: many desk phones light their lamp only so. A phone that is told and subscribes as well hears it twice.
+    pub unsolicited: bool,
     /// Who may watch the calls of a user (lamp fields): `everybody` who is a user of this domain, or `self`, nobody but
     /// he. Default `everybody`. Who watches sees with whom, and can pick up what rings.
     pub watch_calls: WatchCalls,
@@ -50,6 +53,7 @@ impl Default for NotifierConfig {
             expires_min: Duration::from_secs(60),
             expires_max: Duration::from_secs(3600),
             interval: Duration::from_secs(1),
+            unsolicited: true,
             watch_calls: WatchCalls::Everybody,
             calls_max: 100_000,
             call_max: Duration::from_secs(4 * 3600),

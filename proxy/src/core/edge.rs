@@ -382,9 +382,13 @@ impl Edge {
                 self.means.with_call(turn, slot, |call, means, turn| call.on_begun(means, turn, id, answer));
             }
             (Waiter::Released, Answer::Released(answer)) => note_released(answer),
-            (Waiter::Watcher(slot) | Waiter::Resource(slot) | Waiter::Watched(slot), answer) => {
-                self.on_notifiers_answer(turn, waiter, slot, answer);
-            }
+            (
+                Waiter::Watcher(slot)
+                | Waiter::Resource(slot)
+                | Waiter::Watched(slot)
+                | Waiter::Unasked(slot),
+                answer,
+            ) => self.on_notifiers_answer(turn, waiter, slot, answer),
             (
                 Waiter::Registrant(_)
                 | Waiter::Client(_)

@@ -86,6 +86,8 @@ pub enum Waiter {
     Resource(Slot),
     /// A subscription, for what it tells.
     Watched(Slot),
+    /// Phones that did not subscribe, for where they are and what waits.
+    Unasked(Slot),
 }
 
 impl Waiter {
@@ -95,7 +97,7 @@ impl Waiter {
             Self::Caller(_) | Self::Registrant(_) | Self::Watcher(_) => {
                 Answer::Identified(Err(ServiceError::Deadline))
             }
-            Self::Watched(_) => Answer::Summarised(Err(ServiceError::Deadline)),
+            Self::Watched(_) | Self::Unasked(_) => Answer::Summarised(Err(ServiceError::Deadline)),
             Self::Place(..) | Self::Resource(_) => Answer::Found(Err(ServiceError::Deadline)),
             Self::Bindings(..) | Self::Flow(_) => Answer::Located(Err(ServiceError::Deadline)),
             Self::Address(..) | Self::Client(_) => Answer::Resolved(Err(ServiceError::Deadline)),

@@ -16,6 +16,7 @@ mod reginfo;
 mod subscribe;
 mod subscription;
 mod summary;
+mod unasked;
 pub mod watched;
 mod write;
 mod xml;
@@ -30,6 +31,7 @@ use smallvec::SmallVec;
 pub(crate) use package::Package;
 pub(crate) use subscribe::{Subscribing, WRONG_PACKAGE};
 use subscription::{Subscription, Why};
+use unasked::Unasked;
 
 use super::edge::{AtHand, Edge};
 use super::effect::{Answer, Change, Turn};
@@ -51,6 +53,7 @@ pub(crate) struct Notifier {
     of_user: HashMap<Arc<str>, u32>,
     wheel: Wheel,
     watched: Arc<Watched>,
+    unasked: Unasked,
     /// True while this edge drains.
     pub drains: bool,
 }
@@ -75,6 +78,7 @@ impl Notifier {
             of_user: HashMap::new(),
             wheel: Wheel::new(now, 0),
             watched,
+            unasked: Unasked::new(now),
             drains: false,
         }
     }
@@ -86,7 +90,7 @@ impl Notifier {
 
     /// The nearest moment of all of them.
     pub fn deadline(&self) -> Option<Instant> {
-        self.wheel.deadline()
+        self.wheel.deadline().into_iter().chain(self.unasked.deadline()).min()
     }
 
     /// True when the drain has come to them.
@@ -117,14 +121,14 @@ impl Notifier {
             return Err(Refused::OfUser);
         }
         let tag = subscription.dialog.id().local_tag.clone();
-        let watched = subscription.watched();
+        let (watched, from) = (subscription.watched(), subscription.from);
         let slot = self.subscriptions.insert(Box::new(subscription)).map_err(|_| Refused::Full)?;
         if let Some(subscription) = self.subscriptions.get_mut(slot) {
             subscription.id = slot;
         }
         self.by_tag.insert(tag, slot);
         match watched.0 {
-            Package::Summary => {}
+            Package::Summary => self.watched.subscribed(&watched.1, from),
             Package::Dialog => self.watched.watch(&watched.1),
             Package::Registration => self.watched.count_registration(true),
         }
@@ -142,7 +146,7 @@ impl Notifier {
         self.by_tag.remove(&subscription.dialog.id().local_tag);
         let watched = subscription.watched();
         match watched.0 {
-            Package::Summary => {}
+            Package::Summary => self.watched.unsubscribed(&watched.1, subscription.from),
             Package::Dialog => self.watched.unwatch(&watched.1),
             Package::Registration => self.watched.count_registration(false),
         }
@@ -221,6 +225,7 @@ impl Edge {
                         subscription.on_waiting(means, turn, Ok(Some((*waiting).clone())));
                     });
                 }
+                self.remind(turn, &user, &waiting);
             }
             Change::Calls(user) => {
                 for slot in self.notifier.watching(Package::Dialog, &user) {
@@ -267,6 +272,9 @@ impl Edge {
         match (waiter, answer) {
             (Waiter::Watcher(_), Answer::Identified(answer)) => self.on_watcher(turn, slot, answer),
             (Waiter::Resource(_), Answer::Found(answer)) => self.on_resource(turn, slot, answer),
+            (Waiter::Unasked(_), Answer::Found(answer)) => self.on_reminded_user(turn, slot, answer),
+            (Waiter::Unasked(_), Answer::Located(answer)) => self.on_reminded_phones(turn, slot, answer),
+            (Waiter::Unasked(_), Answer::Summarised(answer)) => self.on_reminded_count(turn, slot, answer),
             (_, Answer::Summarised(answer)) => {
                 self.with_subscription(turn, slot, |subscription, means, turn| {
                     subscription.asked = None;
@@ -295,6 +303,7 @@ impl Edge {
                 });
             }
         }
+        self.on_reminders_due(turn);
         while let Some(slot) = self.notifier.due(turn.now) {
             self.with_subscription(turn, slot, Subscription::on_time);
         }

@@ -28,6 +28,8 @@ use super::text::Text;
 pub(crate) struct Registering {
     pub server: TransactionId,
     flow: Flow,
+    /// Whose, once that is proved.
+    user: Option<Arc<proto::User>>,
     /// The nonce is to be replaced: half of its life has gone.
     nonce_ages: bool,
     /// The request has a Path, which the answer tells back.
@@ -96,7 +98,7 @@ impl Edge {
         let none = TransactionId { slot: u32::MAX, generation: u32::MAX };
         let slot = self
             .registrations
-            .insert(Registering { server: none, flow: packet.flow, nonce_ages: false, has_path })
+            .insert(Registering { server: none, flow: packet.flow, user: None, nonce_ages: false, has_path })
             .ok()?;
         let user = User::Registrant(slot);
         let Ok(server) = self.means.endpoint.accept(turn.now, packet, message, key, user) else {
@@ -119,9 +121,9 @@ impl Edge {
         let outcome = decide(&mut self.means, turn, slot, registering, &octets, answer);
         self.means.reading = octets;
         match outcome {
-            Outcome::Asked { nonce_ages } => {
+            Outcome::Asked { user, nonce_ages } => {
                 if let Some(registering) = self.registrations.get_mut(slot) {
-                    registering.nonce_ages = nonce_ages;
+                    (registering.user, registering.nonce_ages) = (Some(user), nonce_ages);
                 }
             }
             Outcome::Refused(refusal) => {
@@ -204,7 +206,14 @@ impl Edge {
         }
         headers.extend([("Supported", "path, outbound"), ("Date", date.as_str())]);
         headers.extend(next_nonce.as_deref().map(|next| ("Authentication-Info", next)));
+        let user = registering.user.clone().filter(|_| self.means.settings.watched.has_mailboxes());
+        // The answer may end the transaction at once.
+        let call_id = user.as_ref().and_then(|_| self.means.endpoint.call_id(registering.server));
+        let call_id = call_id.unwrap_or_default().to_vec();
         self.end_registration(turn, slot, Status::of(200), None, &headers);
+        if let Some(user) = user {
+            self.on_phone_registered(turn, &user, bindings, &call_id);
+        }
     }
 
     /// The Path of a kept request, a text for each line.
@@ -231,7 +240,7 @@ impl Edge {
 }
 
 enum Outcome {
-    Asked { nonce_ages: bool },
+    Asked { user: Arc<proto::User>, nonce_ages: bool },
     Refused(Refusal),
     Challenged,
 }
@@ -268,7 +277,7 @@ fn decide(
         return Outcome::Refused(Refusal::of(403, "Not Your Address Of Record"));
     }
     match ask_registrar(means, turn, slot, registering, &request, &user.aor) {
-        Ok(()) => Outcome::Asked { nonce_ages },
+        Ok(()) => Outcome::Asked { user, nonce_ages },
         Err(refusal) => Outcome::Refused(refusal),
     }
 }

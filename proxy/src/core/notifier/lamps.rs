@@ -176,7 +176,7 @@ fn tell(turn: &mut Turn<'_>, users: Told) {
 }
 
 /// A name of a call that nobody outside can aim at.
-fn call_of(settings: &Settings, call_id: &[u8]) -> u64 {
+pub(super) fn call_of(settings: &Settings, call_id: &[u8]) -> u64 {
     let [left, right] = settings.loop_key;
     let mut hasher = SipHasher13::new_with_keys(left, right);
     hasher.write(b"call");

@@ -379,6 +379,7 @@ fn make(
         entity: entity(message).into(),
         dialog,
         way: way_back(asking.flow, message),
+        from: asking.flow.remote,
         // RFC 6665 §4.4.3: a fetch is over with its one NOTIFY, once the state is known.
         expires: turn.now + if granted.is_zero() { FETCH_MAX } else { granted },
         fetch: granted.is_zero(),

@@ -1,5 +1,6 @@
 //! One subscription (RFC 6665 §4.2): a dialog in which we send NOTIFY, one at a time, until it is over.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub(crate) struct Subscription {
     pub entity: Box<str>,
     pub dialog: Dialog,
     pub way: WayBack,
+    /// Where it subscribed from first.
+    pub from: SocketAddr,
     /// When it ends.
     pub expires: Instant,
     /// True when only the state as it is now was asked for.

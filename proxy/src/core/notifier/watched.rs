@@ -1,10 +1,11 @@
-//! What all shards know together: the calls of users, for lamps. A call is on the shard of its Call-ID and a
+//! What all shards know together: who has subscribed to his mailbox, and the calls of users, for lamps. A call is on the shard of its Call-ID and a
 //! subscription on that of its own, so the one writes here what the other reads, and says that there is something new.
 //!
 //! Nothing is written before the first phone has subscribed: who has no lamps pays one look at a flag for each call. A
 //! call whose end we never see (a proxied one whose phones have lost the network) is over when its time is.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,10 @@ pub struct Watched {
     is_on: AtomicBool,
     /// Subscriptions to registrations.
     registrations: AtomicUsize,
+    /// True when there are mailboxes at all.
+    has_mailboxes: AtomicBool,
+    /// Where phones have subscribed to message-summary from, by whose mailbox it is.
+    subscribers: Mutex<HashMap<Arc<str>, SmallVec<[SocketAddr; 2]>>>,
     table: Mutex<Table>,
 }
 
@@ -101,6 +106,39 @@ impl Watched {
         } else {
             self.registrations.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// Says that there are mailboxes.
+    pub fn set_mailboxes(&self) {
+        self.has_mailboxes.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_mailboxes(&self) -> bool {
+        self.has_mailboxes.load(Ordering::Relaxed)
+    }
+
+    /// A phone there has subscribed to a mailbox.
+    pub(crate) fn subscribed(&self, user: &Arc<str>, from: SocketAddr) {
+        let mut all = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(Arc::clone(user)).or_default().push(from);
+    }
+
+    /// That is over.
+    pub(crate) fn unsubscribed(&self, user: &Arc<str>, from: SocketAddr) {
+        let mut all = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(phones) = all.get_mut(user) else { return };
+        if let Some(place) = phones.iter().position(|other| *other == from) {
+            phones.swap_remove(place);
+        }
+        if phones.is_empty() {
+            all.remove(user);
+        }
+    }
+
+    /// Where phones have subscribed to a mailbox from.
+    pub(crate) fn subscribers(&self, user: &Arc<str>) -> SmallVec<[SocketAddr; 2]> {
+        let all = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(user).cloned().unwrap_or_default()
     }
 
     /// One subscription more to the calls of a user.

@@ -283,3 +283,52 @@ fn a_drain_sends_subscribers_to_come_again() {
     assert_eq!(ask(&mut world, "alice", "alice", SUMMARY).status(), 503);
     world.finish();
 }
+
+#[test]
+fn a_phone_that_does_not_subscribe_is_told_all_the_same() {
+    let mut world = World::new();
+    world.edge.means.settings.watched.set_mailboxes();
+    world.phone("home", "alice", Transport::Udp, "198.51.100.7:1024");
+    world.phone("desk", "alice", Transport::Tcp, "10.0.0.20:40000");
+    world.at("home").local = "192.168.1.2:5060".parse().unwrap();
+    world.services.waiting.insert("alice".into(), waiting(2));
+    world.register(&["alice", "home", "desk", "bob"]);
+    // One of them subscribes; bob has no mailbox.
+    let (_, notify) = subscribe(&mut world, "alice", "alice", SUMMARY);
+    assert!(notify.text().contains("Voice-Message: 2/8"));
+    world.wait(2_100);
+    for who in ["home", "desk"] {
+        let notify = world.take(who);
+        for part in
+            ["\r\nEvent: message-summary\r\n", "\r\nSubscription-State: active\r\n", "Voice-Message: 2/8"]
+        {
+            assert!(notify.text().contains(part), "{part}: {}", notify.text());
+        }
+        world.reply(who, &notify, 200);
+    }
+    assert!(!world.has_mail("alice") && !world.has_mail("bob"));
+    // A refresh is no news, a message is; each phone hears of it once.
+    for (cseq, is_news) in [(100, true), (101, false)] {
+        let call = format!("Call-ID: home-again\r\nCSeq: {cseq} REGISTER\r\n");
+        let text = world.at("home").request_of("REGISTER", "sip:carillon.local", &call, "", "");
+        world.send("home", &text);
+        assert_eq!(world.take("home").status(), 200);
+        world.wait(2_100);
+        assert_eq!(world.has_mail("home"), is_news);
+        if is_news {
+            let notify = world.take("home");
+            world.reply("home", &notify, 200);
+        }
+    }
+    change(&mut world, "alice", 3);
+    for who in ["home", "desk", "alice"] {
+        let notify = world.take(who);
+        assert!(notify.text().contains("Voice-Message: 3/8"), "{}", notify.text());
+        world.reply(who, &notify, 481);
+    }
+    world.wait(5_000);
+    for who in ["home", "desk", "alice"] {
+        assert!(!world.has_mail(who), "{who}");
+    }
+    world.finish();
+}

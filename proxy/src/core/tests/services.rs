@@ -35,6 +35,7 @@ pub struct Kept {
     pub reg_id: u32,
     pub expires: u32,
     pub params: String,
+    pub call_id: String,
 }
 
 /// The services, and what the edge has put out.
@@ -125,6 +126,7 @@ impl Services {
                             reg_id: update.reg_id,
                             expires,
                             params: update.params.to_owned(),
+                            call_id: ask.call_id.to_owned(),
                         });
                     }
                 }
@@ -145,6 +147,7 @@ impl Services {
                 flow: &kept.flow,
                 instance: &kept.instance,
                 params: &kept.params,
+                call_id: &kept.call_id,
                 reg_id: kept.reg_id,
                 updated_ms: kept.reg_id.into(),
                 ..Binding::default()
