@@ -71,7 +71,14 @@ pub fn attached(config: &Config, menus: Option<&Menus>) -> Attached {
         numbers: menus.map_or_else(Vec::new, |menus| menus.numbers.clone()),
         patterns: menus.map_or_else(Vec::new, |menus| menus.codes.clone()),
         unanswered: None,
+        anchored: anchored(config),
     }
+}
+
+/// Names and extensions of the users whose media go through us.
+fn anchored(config: &Config) -> Vec<String> {
+    let users = config.user.iter().map(toml::Spanned::get_ref).filter(|user| user.anchor.is_some());
+    users.flat_map(|user| [Some(user.name.clone()), user.extension.clone()].into_iter().flatten()).collect()
 }
 
 /// Tells people of numbers at which nobody answers.

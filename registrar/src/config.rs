@@ -98,6 +98,9 @@ pub struct UserConfig {
     /// What phones show. Default: nothing.
     #[serde(default)]
     pub display_name: String,
+    /// `"always"`: the media of this user's calls go through a media server, whatever `[proxy] anchor` says. Default: as
+    /// it says.
+    pub anchor: Option<Anchor>,
     /// The password in clear. It is hashed when loaded and then forgotten.
     pub password: Option<Secret>,
     /// A file whose first line is the password; relative to the configuration's folder.
@@ -119,6 +122,14 @@ pub struct UserConfig {
     /// The digest key instead of the password: `H(name:realm:password)` in hexadecimal. It is worth as much as the
     /// password, and only for this realm.
     pub ha1: Option<Ha1Config>,
+}
+
+/// Whose media go through a media server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anchor {
+    /// All of this user's.
+    Always,
 }
 
 impl UserConfig {

@@ -40,6 +40,9 @@ pub struct RouteConfig {
     /// When the rule is open: one of them must hold. Default: always.
     #[serde(default)]
     pub when: Many<WhenConfig>,
+    /// Whose media go through a media server in these calls: `never`, `nat` or `always`. Default: as `[proxy] anchor`
+    /// says.
+    pub anchor: Option<super::Anchor>,
     /// What to do, in order: the next step is taken when one fails.
     pub steps: Vec<StepConfig>,
 }

@@ -12,13 +12,14 @@ use super::request;
 use super::response_context::{Kind, ResponseContext};
 use super::route::{Call, Decision};
 use super::targets::Target;
+use crate::config::Anchor;
 
 /// Where a request goes (RFC 3261 §16.5).
 enum Destination {
     /// To one place that the request itself names.
     Target(Target),
     /// To whom the dial plan says.
-    Plan(Decision),
+    Plan(Decision, Option<Anchor>),
     /// To a phone whose flow is gone: its user says where it is now.
     Moved(Arc<str>),
     /// Nowhere.
@@ -33,7 +34,8 @@ impl ResponseContext {
                 self.add_target(means, target);
                 self.advance(means, turn);
             }
-            Destination::Plan(decision) => {
+            Destination::Plan(decision, anchor) => {
+                self.plan.anchor = anchor;
                 if let Some(caller) = &self.caller
                     && self.kind == Kind::Invite
                 {
@@ -96,14 +98,17 @@ impl ResponseContext {
             return Destination::Nowhere(404, "Not Found");
         }
         let to_user = request::user_of(&uri);
-        Destination::Plan(settings.routes.decide(&Call {
+        let call = Call {
             to_user: &to_user,
             host_is_local: true,
             from_user: self.caller.as_ref().map(|caller| caller.name.as_str()),
             from_extension: self.caller.as_ref().and_then(|caller| caller.extension.as_deref()),
             method: method.as_str(),
             unix_s: i64::try_from(turn.unix_ms / 1000).unwrap_or(i64::MAX),
-        }))
+        };
+        let decision = settings.routes.decide(&call);
+        let anchor = settings.routes.anchor(&call, &decision);
+        Destination::Plan(decision, anchor)
     }
 
     /// To somewhere that is not ours: for those alone who may.

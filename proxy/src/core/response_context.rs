@@ -24,6 +24,7 @@ use super::route::Step;
 use super::route_headers::Way;
 use super::slots::Slot;
 use super::targets::Target;
+use crate::config::Anchor;
 
 /// One request that is being forwarded.
 #[derive(Debug)]
@@ -116,6 +117,8 @@ pub(crate) struct Plan {
     pub places: SmallVec<[Place; 1]>,
     /// How long each rank of the present step rings.
     pub seconds: Option<u32>,
+    /// Whose media go through us, where the plan says so itself.
+    pub anchor: Option<Anchor>,
     /// The last user that was found for a step.
     pub callee: Option<Arc<proto::User>>,
     /// True while a user is looked up for an application, whose phones do not ring.

@@ -3,10 +3,17 @@
 
 use std::sync::Arc;
 
+use crate::config::Anchor;
+
 /// The dial plan as the proxy sees it: a pure question with one answer.
 pub trait Routes: Send + Sync {
     /// Decides what happens to a call. It is asked once for each request outside a dialog whose Request-URI is ours.
     fn decide(&self, call: &Call<'_>) -> Decision;
+
+    /// Whose media go through a media server in this call; `None` where `[proxy] anchor` says so.
+    fn anchor(&self, _call: &Call<'_>, _decision: &Decision) -> Option<Anchor> {
+        None
+    }
 }
 
 /// What a decision may look at.

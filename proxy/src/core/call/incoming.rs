@@ -17,15 +17,17 @@ use crate::core::effect::Turn;
 use crate::core::means::Means;
 use crate::core::request::Request;
 use crate::core::response_context::{Kind, ResponseContext};
+use crate::core::route::Step;
 use crate::core::slots::Slot;
+use crate::core::targets::Target;
 
 impl ResponseContext {
     /// Decides, before anything is sent to a phone, whether the call is conducted. False when it should be and
     /// cannot; it has been answered then.
     pub fn may_conduct(&mut self, means: &mut Means, turn: &mut Turn<'_>) -> bool {
-        let anchored = match means.settings.config.anchor {
+        let anchored = match self.plan.anchor.unwrap_or(means.settings.config.anchor) {
             Anchor::Never => false,
-            Anchor::Nat => self.behind_nat || self.waiting.iter().any(|target| target.behind_nat),
+            Anchor::Nat => self.may_meet_nat(),
             Anchor::Always => true,
         };
         let anchored = anchored || self.wants_application();
@@ -33,6 +35,17 @@ impl ResponseContext {
             return true;
         }
         self.begin_call(means, turn)
+    }
+
+    /// True when the caller or a phone that may be rung is behind NAT. Whoever a later step rings is not known yet, and
+    /// nothing changes in mid-call: such a call goes through us.
+    fn may_meet_nat(&self) -> bool {
+        let is_behind =
+            |target: &Target| target.behind_nat || target.spare.iter().any(|spare| spare.behind_nat);
+        let later =
+            self.plan.steps.as_deref().and_then(|steps| steps.get(self.plan.next..)).unwrap_or_default();
+        let rings = |step: &Step| matches!(step, Step::Ring { .. });
+        self.behind_nat || self.waiting.iter().any(is_behind) || later.iter().any(rings)
     }
 
     /// From now on the call is conducted. False when it cannot be; it has been answered then.

@@ -22,6 +22,8 @@ pub struct Attached {
     pub patterns: Vec<AttachedNumber>,
     /// Who takes a call to a user that is not answered; rules of the file say so themselves.
     pub unanswered: Option<Unanswered>,
+    /// Names and extensions of the users whose media go through us.
+    pub anchored: Vec<String>,
 }
 
 /// A number at which an application answers.
@@ -61,6 +63,7 @@ impl Builder<'_> {
             }
         }
         self.plan.unanswered.clone_from(&attached.unanswered);
+        self.plan.anchored = attached.anchored.iter().map(|user| user.as_str().into()).collect();
     }
 
     fn attach_number(&mut self, written: &AttachedNumber, before: &[AttachedNumber]) -> Result<(), String> {

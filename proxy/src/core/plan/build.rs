@@ -93,6 +93,7 @@ impl Builder<'_> {
         match (conditions, steps) {
             (Ok((from, when)), Ok(steps)) => {
                 let decision = Decision { rule: name.as_str().into(), steps: steps.into() };
+                self.plan.anchors.extend(route.anchor.map(|anchor| (Arc::clone(&decision.rule), anchor)));
                 self.push(Rule::new(pattern, from, when, decision), &written.span());
             }
             (Err(what), Ok(_)) | (Ok(_), Err(what)) => self.errors.push(refused(what)),

@@ -4,7 +4,7 @@ mod attached;
 mod build;
 mod pattern;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -15,6 +15,7 @@ pub use self::attached::{Attached, AttachedNumber, Unanswered};
 pub use self::build::{PlanError, PlanWarning};
 pub use self::pattern::{Pattern, PatternError};
 use super::route::{Call, Decision, Routes, Step};
+use crate::config::Anchor;
 
 /// A dial plan, read from the configuration and then only asked.
 #[derive(Debug)]
@@ -27,6 +28,10 @@ pub struct Plan {
     others: Vec<usize>,
     /// What becomes of a call to a user that is not answered.
     unanswered: Option<Unanswered>,
+    /// Rules that say whose media go through us.
+    anchors: Vec<(Arc<str>, Anchor)>,
+    /// Users, by name and extension, whose media always do.
+    anchored: HashSet<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -73,6 +78,8 @@ impl Plan {
             exact: HashMap::new(),
             others: Vec::new(),
             unanswered: None,
+            anchors: Vec::new(),
+            anchored: HashSet::new(),
         }
     }
 
@@ -100,6 +107,18 @@ impl Plan {
 }
 
 impl Routes for Plan {
+    fn anchor(&self, call: &Call<'_>, decision: &Decision) -> Option<Anchor> {
+        let is_anchored = |user: &str| self.anchored.contains(user);
+        let rings = |step: &Step| matches!(step, Step::Ring { users, .. } if users.iter().any(|user| is_anchored(user)));
+        if !self.anchored.is_empty()
+            && (call.from_user.is_some_and(is_anchored) || decision.steps.iter().any(rings))
+        {
+            return Some(Anchor::Always);
+        }
+        let of_rule = |(rule, _): &&(Arc<str>, Anchor)| Arc::ptr_eq(rule, &decision.rule);
+        self.anchors.iter().find(of_rule).map(|(_, anchor)| *anchor)
+    }
+
     fn decide(&self, call: &Call<'_>) -> Decision {
         self.walk(call, |_, _| ())
     }

@@ -35,6 +35,7 @@ fn attached() -> Attached {
         numbers: vec![number("6099", "voicemail/retrieve"), number("7000", "menu/accueil")],
         patterns: vec![number("_*72!", "menu/forward")],
         unanswered: None,
+        anchored: vec!["bob".into(), "6002".into()],
     }
 }
 
@@ -145,6 +146,26 @@ fn applications_take_calls_by_rule_by_number_and_where_nobody_answers() {
     ] {
         let decision = plan.decide(&Call { method, ..call(dialled, Some("alice"), MONDAY_TEN) });
         assert_eq!((&*decision.rule, shown(&decision)), (rule, steps.to_owned()), "{method} {dialled}");
+    }
+}
+
+#[test]
+fn a_rule_and_a_user_say_whose_media_go_through_us() {
+    let (plan, _) = built(
+        "[[route]]\nprefix = \"00\"\nanchor = \"nat\"\nsteps = [{ ring = \"martin\" }]\n\
+         [[route]]\nprefix = \"01\"\nanchor = \"never\"\nsteps = [{ ring = \"bob\" }]",
+    )
+    .expect("a good plan");
+    for (dialled, caller, anchor) in [
+        ("001", "alice", Some(Anchor::Nat)),
+        ("001", "bob", Some(Anchor::Always)),
+        ("011", "alice", Some(Anchor::Always)),
+        ("6002", "alice", Some(Anchor::Always)),
+        ("6003", "bob", Some(Anchor::Always)),
+        ("6003", "alice", None),
+    ] {
+        let call = call(dialled, Some(caller), MONDAY_TEN);
+        assert_eq!(plan.anchor(&call, &plan.decide(&call)), anchor, "{dialled} from {caller}");
     }
 }
 

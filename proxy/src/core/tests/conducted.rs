@@ -333,3 +333,24 @@ fn media_that_cannot_be_described_end_the_call() {
     world.reply("bob", &bye, 200);
     world.finish();
 }
+
+#[test]
+fn nat_is_looked_for_at_every_phone_that_may_be_rung() {
+    use super::plan::{Fixed, ring};
+    use crate::config::{Anchor, ProxyConfig};
+    use crate::core::route::Strategy;
+    let one = || ring(&["bob"], Some(5), Strategy::All);
+    for (steps, conducted) in [(vec![one()], 0), (vec![one(), ring(&["martin"], None, Strategy::All)], 1)] {
+        let config = ProxyConfig { anchor: Anchor::Nat, ..ProxyConfig::default() };
+        let routes = std::sync::Arc::new(Fixed(steps));
+        let mut world = World::with(super::world::Setup { config, routes });
+        world.register(&["alice", "bob"]);
+        let sent = world.offer("alice", "100");
+        assert_eq!(world.edge.counters().calls_conducted, conducted);
+        let invite = world.take("bob");
+        world.reply("bob", &invite, 603);
+        let refused = world.take_only("alice", "603");
+        world.hop_by_hop("alice", "ACK", &sent, Some(&refused));
+        world.finish();
+    }
+}
