@@ -1,8 +1,11 @@
 //! Calls whose media go through us: baresip to baresip, and each hears the other by way of the media server.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+
 use super::exchange::Exchange;
-use super::ground::Ground;
-use super::needs::BARESIP;
+use super::ground::{Ground, rig};
+use super::needs::{BAD_NETWORK, BARESIP, PYTHON};
 use super::phones;
 
 tests! {
@@ -10,6 +13,7 @@ tests! {
         a_conducted_call_is_relayed_and_the_called_one_hangs_up,
         a_caller_gives_up_while_a_conducted_call_rings,
         a_conducted_call_meets_a_busy_phone;
+    BAD_NETWORK => a_conducted_call_over_a_network_that_loses_and_reorders;
 }
 
 fn a_conducted_call_is_relayed_and_the_caller_hangs_up() {
@@ -26,6 +30,59 @@ fn a_caller_gives_up_while_a_conducted_call_rings() {
 
 fn a_conducted_call_meets_a_busy_phone() {
     phones::play_at(conducting(), "busy", &["udp", "tcp"]).end();
+}
+
+/// What phones send to the media ports is lost, delayed and overtaken on its way. Each still finds the other's tones in
+/// their order, and the media server says how much was missing.
+fn a_conducted_call_over_a_network_that_loses_and_reorders() {
+    let exchange = conducting();
+    let network = BadNetwork::before(&exchange, "-p udp --dport 30000:39999", [5, 40, 30]);
+    let exchange = phones::play_at(exchange, "caller-hangs-up", &["udp", "udp"]);
+    let (seen, lost) = network.end();
+    assert!(seen > 200 && lost > 0, "{lost} of {seen} were lost: the network was not bad");
+    let page = metrics(&exchange);
+    assert!(page.contains("carillon_media_packets_total"), "{page}");
+    exchange.end();
+}
+
+/// A network that is bad as long as this is there.
+struct BadNetwork(Child);
+
+impl BadNetwork {
+    /// What iptables matches loses so many per cent, and comes so many milliseconds later, and up to so many more.
+    fn before(exchange: &Exchange, matched: &str, [loss, delay, jitter]: [u32; 3]) -> Self {
+        let mut command = exchange.ground.command(PYTHON);
+        command.arg(rig("netem.py")).args(["--match", matched]);
+        for (name, value) in [("--loss", loss), ("--delay", delay), ("--jitter", jitter)] {
+            command.arg(name).arg(value.to_string());
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("Python runs");
+        let out = child.stdout.as_mut().expect("its output is ours");
+        let mut line = String::new();
+        BufReader::with_capacity(1, out).read_line(&mut line).expect("it says something");
+        assert_eq!(line, "ready\n");
+        Self(child)
+    }
+
+    /// Packets that it saw and lost.
+    fn end(mut self) -> (u64, u64) {
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let mut text = String::new();
+        let out = self.0.stdout.as_mut().expect("its output is ours");
+        out.read_to_string(&mut text).expect("it says what it did");
+        let figure = |name: &str| {
+            let rest = text.split(&format!("\"{name}\": ")).nth(1).unwrap_or_default();
+            rest.split([',', '}']).next().and_then(|figure| figure.parse().ok()).unwrap_or(0)
+        };
+        (figure("seen"), figure("lost"))
+    }
+}
+
+impl Drop for BadNetwork {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The tones of both are found in what the other recorded (the scenario judges that), and it was we who carried them.

@@ -13,6 +13,8 @@ pub enum Need {
     Namespaces,
     /// JsSIP as one file for a browser.
     JsSip,
+    /// Packets that wait in a queue of the kernel for a program's verdict.
+    PacketQueue,
     /// Debian's gRPC for Python.
     Grpc,
     /// Debian's own Python with numpy, which judges recordings.
@@ -45,6 +47,14 @@ pub const NAT: &[Need] = &[
     Need::Namespaces,
     Need::Program("baresip", "baresip-core"),
     Need::Program("iptables", "iptables"),
+    Need::Numpy,
+];
+/// baresip, and a network that loses and delays.
+pub const BAD_NETWORK: &[Need] = &[
+    Need::Namespaces,
+    Need::Program("baresip", "baresip-core"),
+    Need::Program("iptables", "iptables"),
+    Need::PacketQueue,
     Need::Numpy,
 ];
 /// Chromium without windows, and JsSIP.
@@ -82,6 +92,12 @@ impl Need {
             }
             Self::JsSip => {
                 (!jssip().is_file()).then(|| "no jssip.js (./dev test makes it with npm)".to_owned())
+            }
+            Self::PacketQueue => {
+                static HAS: OnceLock<bool> = OnceLock::new();
+                let rule = "iptables -I INPUT -p udp --dport 9 -j NFQUEUE --queue-num 9";
+                let has = || succeeds("unshare", &["--net", "sh", "-c", rule]);
+                (!HAS.get_or_init(has)).then(|| "no NFQUEUE in this kernel".to_owned())
             }
             Self::Grpc => {
                 static HAS: OnceLock<bool> = OnceLock::new();

@@ -36,6 +36,8 @@ pub(super) struct LegState {
     pub heard_at: Instant,
     /// Told that it is inactive, and not heard since.
     pub is_silent: bool,
+    /// Its last packet was comfort noise (RFC 3389): it says nothing more until somebody speaks.
+    pub is_resting: bool,
     pub watch: Watch,
     session_id: u64,
     author: Option<Author>,
@@ -153,6 +155,7 @@ impl LegState {
             began: now,
             heard_at: now,
             is_silent: false,
+            is_resting: false,
             watch: Watch::default(),
             session_id,
             author: None,
@@ -335,3 +338,6 @@ impl Stream {
 
 /// Codecs of ours that a leg may name: one of each kind.
 const CODECS: usize = 3;
+
+/// The payload type of comfort noise (RFC 3551 §6).
+pub(super) const COMFORT_NOISE: u8 = 13;

@@ -9,7 +9,7 @@ use rtp::packet::{Arrival, HEADER_BYTES, Header, HeaderMut, Packet};
 
 use super::flow;
 use super::latch::Mark;
-use super::leg::{LegState, Said, Stream};
+use super::leg::{COMFORT_NOISE, LegState, Said, Stream};
 use super::session::Session;
 use super::transcoder::Transcoder;
 use super::voice::{HEARD, Scratch};
@@ -55,6 +55,7 @@ impl Session {
         stream.received.packet(now, header, octets.len(), stream.said.clock_hz.max(1));
         leg.heard_at = now;
         leg.is_silent = false;
+        leg.is_resting = header.payload_type == COMFORT_NOISE;
         if used.stream == 0
             && header.sequence.is_multiple_of(flow::ONE_OF)
             && let Some(codec) = stream.said.sound(header.payload_type)

@@ -108,7 +108,7 @@ impl Session {
                 tools.counters.inactive += 1;
                 tools.out.tell(&self.call, MediaEvent::Inactive { leg: leg.name });
             }
-            let is_expected = should_send && is_peer_heard;
+            let is_expected = should_send && is_peer_heard && !leg.is_resting;
             let (one_way_after, quiet_after) = (terms.one_way, terms.quiet);
             let look = Look { unheard, is_expected, one_way_after, quiet_after };
             if let Some(flow) = leg.watch.look(now, &look) {

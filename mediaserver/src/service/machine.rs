@@ -184,7 +184,7 @@ impl Out for Machine {
 
     fn tell(&mut self, call: &str, event: MediaEvent) {
         if let MediaEvent::Flow { leg, flow } = event {
-            tracing::info!(call, leg = leg.number, ?flow, "how a leg is heard has changed");
+            tracing::debug!(call, leg = leg.number, ?flow, "how a leg is heard has changed");
         }
         self.follower.post(call, event);
     }

@@ -73,6 +73,18 @@ fn on_hold_nobody_has_to_be_heard() {
 }
 
 #[test]
+fn a_phone_that_sends_comfort_noise_and_rests_is_not_missed() {
+    let mut world = World::new();
+    world.call();
+    assert_eq!(world.talk(0, LOUD, LOUD), []);
+    world.packet("192.0.2.2:5000", 30_002, &rtp(13, 50, &[60]));
+    for second in 1..5 {
+        assert_eq!(world.talk(second, LOUD, None), []);
+    }
+    assert_eq!(world.talk(5, LOUD, LOUD), []);
+}
+
+#[test]
 fn a_microphone_that_is_off_is_noticed() {
     let mut world = World::new();
     world.call();
