@@ -1,4 +1,4 @@
-//! What outlives a process: users that tools have added. No other room speaks SQL. What is kept here is plain text,
+//! What outlives a process: users that tools have added, mailboxes, and recorded sound. No other room speaks SQL. What is kept here is plain text,
 //! octets and numbers; what they mean in SIP is known by those who ask.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
@@ -6,10 +6,16 @@
 mod database;
 mod directory;
 mod error;
+mod mailboxes;
+mod records;
 mod user;
 
 pub use directory::{Directory, LISTED_MAX};
 pub use error::{Cause, DatabaseError, DirectoryError, Key};
+pub use mailboxes::{
+    Delivery, MailboxCounts, MailboxSettings, Mailboxes, MessageMark, Recording, StoredMessage, Take, Tries,
+};
+pub use records::{Recorded, Records};
 pub use user::{
     Credentials, DISPLAY_NAME_BYTES_MAX, Entry, Ha1, Lookup, NAME_BYTES_MAX, NewUser, REALM_BYTES_MAX, User,
 };

@@ -1,0 +1,110 @@
+//! What is kept of a mailbox, as it is read.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// A message, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredMessage {
+    /// Its sound: the name in the record store.
+    pub file: String,
+    /// Whose mailbox.
+    pub user: String,
+    /// The caller's number; empty where it was withheld.
+    pub caller: String,
+    /// What phones show of the caller.
+    pub caller_name: String,
+    /// When it was begun: Unix time in ms.
+    pub at_ms: u64,
+    /// How long it is, in ms.
+    pub length_ms: u32,
+    /// Heard before the others.
+    pub is_urgent: bool,
+    /// Not heard yet.
+    pub is_new: bool,
+}
+
+/// How many messages a mailbox holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MailboxCounts {
+    /// New, the urgent ones among them.
+    pub new: u32,
+    /// Heard before, the urgent ones among them.
+    pub old: u32,
+    /// New and urgent.
+    pub new_urgent: u32,
+    /// Old and urgent.
+    pub old_urgent: u32,
+}
+
+/// What the owner of a mailbox changed. Recordings are names in the record store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MailboxSettings {
+    /// The PIN, hashed; `None` where it was never changed.
+    pub pin: Option<Vec<u8>>,
+    /// The owner's name.
+    pub name: Option<String>,
+    /// The greeting when nobody answers.
+    pub no_answer: Option<String>,
+    /// The greeting of a busy phone.
+    pub busy: Option<String>,
+    /// The greeting above the others.
+    pub temporary: Option<String>,
+}
+
+/// Which recording of a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// The owner's name.
+    Name,
+    /// The greeting when nobody answers.
+    NoAnswer,
+    /// The greeting of a busy phone.
+    Busy,
+    /// The greeting above the others.
+    Temporary,
+}
+
+impl MailboxSettings {
+    /// The file of a recording.
+    pub fn recording(&self, which: Recording) -> Option<&str> {
+        let file = match which {
+            Recording::Name => &self.name,
+            Recording::NoAnswer => &self.no_answer,
+            Recording::Busy => &self.busy,
+            Recording::Temporary => &self.temporary,
+        };
+        file.as_deref()
+    }
+}
+
+pub(super) fn message(row: &SqliteRow) -> Result<StoredMessage, sqlx::Error> {
+    let number = |column| row.try_get::<i64, _>(column).map(i64::unsigned_abs);
+    Ok(StoredMessage {
+        file: row.try_get("file")?,
+        user: row.try_get("user")?,
+        caller: row.try_get("caller")?,
+        caller_name: row.try_get("caller_name")?,
+        at_ms: number("at_ms")?,
+        length_ms: u32::try_from(number("length_ms")?).unwrap_or(u32::MAX),
+        is_urgent: row.try_get("is_urgent")?,
+        is_new: row.try_get("is_new")?,
+    })
+}
+
+pub(super) fn counts(row: &SqliteRow, first: usize) -> Result<MailboxCounts, sqlx::Error> {
+    let count = |place: usize| {
+        row.try_get::<i64, _>(first + place).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+    };
+    Ok(MailboxCounts { new: count(0)?, old: count(1)?, new_urgent: count(2)?, old_urgent: count(3)? })
+}
+
+pub(super) fn settings(row: &SqliteRow) -> Result<MailboxSettings, sqlx::Error> {
+    Ok(MailboxSettings {
+        pin: row.try_get("pin")?,
+        name: row.try_get("name")?,
+        no_answer: row.try_get("no_answer")?,
+        busy: row.try_get("busy")?,
+        temporary: row.try_get("temporary")?,
+    })
+}
