@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::attendant::Menus;
 use crate::config::Config;
-use crate::metrics;
+use crate::{mailboxes, metrics};
 
 /// Applications by name, and what `/metrics` says of them.
 pub type Room = (BTreeMap<Box<str>, Arc<dyn Application>>, Arc<dyn Fn(&mut Page) + Send + Sync>);
@@ -61,16 +61,18 @@ pub fn here(
 /// The names of all.
 pub fn names(config: &Config) -> impl Iterator<Item = &str> {
     let others = config.rpc.applications.keys().map(String::as_str);
-    others.chain([callcenter::service::NAME])
+    let mailboxes = config.voicemail.as_ref().map(|_| voicemail::service::NAME);
+    others.chain([callcenter::service::NAME]).chain(mailboxes)
 }
 
 /// What the services of this file add to its dial plan.
 pub fn attached(config: &Config, menus: Option<&Menus>) -> Attached {
+    let numbers = menus.map_or_else(Vec::new, |menus| menus.numbers.clone());
     Attached {
         applications: names(config).map(str::to_owned).collect(),
-        numbers: menus.map_or_else(Vec::new, |menus| menus.numbers.clone()),
+        numbers: numbers.into_iter().chain(mailboxes::number(config)).collect(),
         patterns: menus.map_or_else(Vec::new, |menus| menus.codes.clone()),
-        unanswered: None,
+        unanswered: mailboxes::unanswered(config),
         anchored: anchored(config),
     }
 }
@@ -81,12 +83,18 @@ fn anchored(config: &Config) -> Vec<String> {
     users.flat_map(|user| [Some(user.name.clone()), user.extension.clone()].into_iter().flatten()).collect()
 }
 
-/// Tells people of numbers at which nobody answers.
+/// Tells people of numbers at which nobody answers, and of mailboxes that do not.
 pub fn warn_of_missing(config: &Config) {
     if !config.menu.is_empty() && !config.rpc.applications.contains_key(callcenter::service::NAME) {
         tracing::warn!(
             "[[menu]]: no menu answers here; write [rpc] applications = {{ callcenter = \"https://10.0.0.8:5073\" }} \
              and run `carillon callcenter` there"
+        );
+    }
+    if config.voicemail.is_some() && !config.rpc.applications.contains_key(voicemail::service::NAME) {
+        tracing::warn!(
+            "[voicemail]: no mailbox answers here; write [rpc] applications = {{ voicemail = \"https://10.0.0.9:5074\" }} \
+             and voicemail = \"https://10.0.0.9:5074\", and run `carillon voicemail` there"
         );
     }
 }

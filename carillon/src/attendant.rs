@@ -84,7 +84,7 @@ pub fn read(config: &Config, source: &Source) -> Result<Menus, Vec<Problem>> {
 }
 
 /// Where hours are meant. A name that is none is a mistake of the dial plan, which says so.
-fn zone(config: &Config) -> TimeZone {
+pub fn zone(config: &Config) -> TimeZone {
     let named = config.dial.time_zone.as_ref().and_then(|name| TimeZone::get(name.get_ref()).ok());
     named.unwrap_or_else(TimeZone::system)
 }

@@ -59,6 +59,11 @@ pub enum Command {
         after_help = "Example: carillon callcenter --config callcenter.toml   ([rpc] listen = \"10.0.0.8:5073\")"
     )]
     Callcenter,
+    /// The mailboxes alone, for proxies to hand calls to.
+    #[command(
+        after_help = "Example: carillon voicemail --config voicemail.toml   ([rpc] listen = \"10.0.0.9:5074\")"
+    )]
+    Voicemail,
     /// Read a configuration, say what is wrong with it, and start nothing.
     #[command(after_help = "Example: carillon check company.toml")]
     Check {

@@ -14,7 +14,7 @@ use registrar::{UserConfig, Users};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::{applications, attendant};
+use crate::{applications, attendant, mailboxes};
 
 /// One file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -52,6 +52,8 @@ pub struct Config {
     pub route: Vec<Spanned<RouteConfig>>,
     /// Groups of users.
     pub group: Vec<Spanned<GroupConfig>>,
+    /// Mailboxes of users. Without this section there are none.
+    pub voicemail: Option<voicemail::Config>,
     /// What answers calls.
     pub callcenter: callcenter::Config,
     /// What users dial to change what becomes of their calls.
@@ -129,11 +131,13 @@ pub fn load(source: &Source, listen: &[String]) -> Result<Checked, Report> {
         problems.push(source.problem(tag.span(), what));
     }
     let menus = attendant::read(&config, source);
+    problems.extend(mailboxes::mistakes(&config, source));
     let attached = applications::attached(&config, menus.as_ref().ok());
     let plan = Plan::build(&config.dial, &config.route, &config.group, &names, &attached);
     match (users, plan, menus) {
         (Some(users), Ok((plan, warnings)), Ok(menus)) if problems.is_empty() => {
-            let warnings = warnings.into_iter().map(shown).chain(menus.warnings).collect();
+            let warnings = warnings.into_iter().map(shown).chain(menus.warnings);
+            let warnings = warnings.chain(mailboxes::warning(&config, source)).collect();
             Ok(Checked { users, plan: Arc::new(plan), book: menus.book, warnings, config })
         }
         (_, plan, menus) => {

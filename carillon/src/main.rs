@@ -6,6 +6,7 @@ mod attendant;
 mod cli;
 mod config;
 mod ctl;
+mod mailboxes;
 mod media;
 mod metrics;
 mod operator;
@@ -44,6 +45,7 @@ fn obey(cli: &Cli) -> Result<()> {
         Some(Command::Registrar) => run::run(Role::Registrar, &cli.common, &folder),
         Some(Command::Mediaserver) => media::run(&cli.common, &folder),
         Some(Command::Callcenter) => attendant::run(&cli.common, &folder),
+        Some(Command::Voicemail) => mailboxes::run(&cli.common, &folder),
         Some(Command::Check { file }) => {
             let checked = config::load(&Source::read(file)?, &cli.common.listen)?;
             for warning in &checked.warnings {

@@ -14,8 +14,10 @@ use proxy::core::plan::Plan;
 use proxy::{Command, Posted, Settings};
 use registrar::{UserDirectory, UserError};
 use tokio::sync::oneshot;
+use voicemail::Voicemail;
 
 use crate::config::{self, Checked};
+use crate::mailboxes;
 
 /// What a new configuration is given to.
 pub struct Reload {
@@ -27,6 +29,8 @@ pub struct Reload {
     pub users: Option<Arc<UserDirectory>>,
     /// The menus of this process; absent where another process has them.
     pub callcenter: Option<Callcenter>,
+    /// The mailboxes of this process; absent where another process has them.
+    pub voicemail: Option<Voicemail>,
     /// The dial plan, for tools.
     pub plan: Arc<ArcSwap<Plan>>,
     /// The ways into the shards.
@@ -68,6 +72,9 @@ impl Reload {
         }
         if let Some(callcenter) = &self.callcenter {
             callcenter.replace(checked.book);
+        }
+        if let (Some(voicemail), Some(settings)) = (&self.voicemail, mailboxes::settings(&checked.config)) {
+            voicemail.replace(settings);
         }
         self.plan.store(Arc::clone(&checked.plan));
         let Some(settings) = &self.settings else { return Ok(()) };

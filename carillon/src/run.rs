@@ -86,6 +86,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         listen: common.listen.clone(),
         users: rooms.users.clone(),
         callcenter: rooms.callcenter.clone(),
+        voicemail: rooms.voicemail.clone(),
         plan: Arc::clone(&plan),
         inboxes: Arc::clone(&inboxes),
         settings: settings.map(Mutex::new),

@@ -19,10 +19,11 @@ use proto::{ClientLimits, Directory, Location, Media, MessageWaiting, NearCopy, 
 use registrar::{Added, Registrar, UserDirectory, Users};
 use serde::Deserialize;
 use tokio::runtime::Handle;
+use voicemail::Voicemail;
 
 use crate::config::Config;
 use crate::waiting::Relay;
-use crate::{applications, attendant, media, metrics, waiting};
+use crate::{applications, attendant, mailboxes, media, metrics, waiting};
 
 /// Which service a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub struct Rooms {
     pub callcenter: Option<Callcenter>,
     /// Tells of changes at the registrar of another process.
     pub relay: Option<Arc<Relay>>,
+    /// The mailboxes of this process; absent where another process has them.
+    pub voicemail: Option<Voicemail>,
     /// The users of this process's own file; absent where another process has them.
     pub users: Option<Arc<UserDirectory>>,
     /// What `/metrics` says of them.
@@ -113,13 +116,24 @@ impl Rooms {
         let callcenter = (role == Role::Whole)
             .then(|| attendant::here(config, book, Arc::clone(&users) as Arc<dyn Directory>, state, runtime));
         let menus = callcenter.clone().map(|here| (NAME, Arc::new(here) as Arc<dyn Application>));
-        let own = menus.into_iter().collect();
+        let voicemail = match role {
+            Role::Whole => mailboxes::here(config, state, Arc::clone(&users) as Arc<dyn Directory>, runtime)?,
+            Role::Proxy | Role::Registrar => None,
+        };
+        let boxes =
+            voicemail.clone().map(|here| (voicemail::service::NAME, Arc::new(here) as Arc<dyn Application>));
+        let own = menus.into_iter().chain(boxes).collect();
         let (applications, of_applications) = applications::here(config, own, trust.as_ref(), runtime)?;
+        let (waiting, of_waiting) = match &trust {
+            Some(trust) if voicemail.is_none() => waiting::elsewhere(config, trust, runtime)?,
+            _ => waiting::here(voicemail.clone()),
+        };
         let menus = callcenter.clone();
         let metrics = Arc::new(move |page: &mut Page| {
             metrics::of_registrar(page, &counted.counters());
             of_media(page);
             of_applications(page);
+            of_waiting(page);
             if let Some(menus) = &menus {
                 menus.metrics(page);
             }
@@ -129,9 +143,10 @@ impl Rooms {
             directory: users.clone(),
             media,
             applications,
-            waiting: None,
+            waiting,
             relay: None,
             callcenter,
+            voicemail,
             users: Some(users),
             metrics,
         })
@@ -183,6 +198,7 @@ impl Rooms {
             waiting,
             relay,
             callcenter: None,
+            voicemail: None,
             users: None,
             metrics,
         })

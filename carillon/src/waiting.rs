@@ -9,12 +9,20 @@ use node::telemetry::Page;
 use proto::registrar::{Change, Changes, Follower};
 use proto::{ClientLimits, MessageWaiting, WaitingClient};
 use tokio::runtime::Handle;
+use voicemail::Voicemail;
 
 use crate::config::Config;
 use crate::metrics;
 
 /// Who knows, and what `/metrics` says of it.
 pub type Room = (Option<Arc<dyn MessageWaiting>>, Arc<dyn Fn(&mut Page) + Send + Sync>);
+
+/// In this process.
+pub fn here(voicemail: Option<Voicemail>) -> Room {
+    let Some(voicemail) = voicemail else { return (None, Arc::new(|_: &mut Page| ())) };
+    let counted = voicemail.clone();
+    (Some(Arc::new(voicemail)), Arc::new(move |page: &mut Page| counted.metrics(page)))
+}
 
 /// In another process.
 pub fn elsewhere(config: &Config, trust: &rpc::Trust, runtime: &Handle) -> Result<Room> {

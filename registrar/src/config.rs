@@ -122,6 +122,13 @@ pub struct UserConfig {
     /// The digest key instead of the password: `H(name:realm:password)` in hexadecimal. It is worth as much as the
     /// password, and only for this realm.
     pub ha1: Option<Ha1Config>,
+    /// The first PIN of the user's mailbox, of digits. Default: none, the mailbox opens from the user's own phone alone.
+    /// One that the user chose since stands in its place.
+    pub pin: Option<Secret>,
+    /// Where messages of the user's mailbox are sent as e-mail. Default: nowhere.
+    pub email: Option<String>,
+    /// What is spoken and written to the user, `"fr"` or `"en"`. Default: the language of the whole exchange.
+    pub language: Option<String>,
 }
 
 /// Whose media go through a media server.

@@ -32,7 +32,18 @@ const ROOMS: [Room; 16] = [
     room("callcenter", &["node", "prompt", "proto", "store"], &[]),
     room(
         "carillon",
-        &["callcenter", "mediaserver", "node", "prompt", "proto", "proxy", "registrar", "sip", "store"],
+        &[
+            "callcenter",
+            "mediaserver",
+            "node",
+            "prompt",
+            "proto",
+            "proxy",
+            "registrar",
+            "sip",
+            "store",
+            "voicemail",
+        ],
         &[],
     ),
     room(
@@ -48,7 +59,7 @@ const ROOMS: [Room; 16] = [
 const FOREIGN: [(&str, &[&str], &str); 12] = [
     (
         "tokio",
-        &["node", "proto", "sdk", "store", "registrar", "proxy", "carillon", "bench"],
+        &["node", "proto", "sdk", "store", "registrar", "proxy", "voicemail", "carillon", "bench"],
         "sip and rtp have no runtime",
     ),
     ("socket2", &["node", "bench"], "node alone opens sockets"),

@@ -1,8 +1,15 @@
 //! Voicemail as an application that conducts calls: what is said, which keys do what, and what is kept when somebody
-//! hangs up. It decides by the events of its run and the answers of the mailbox store alone.
+//! hangs up.
 //!
-//! So far this is the core; nothing starts it yet.
+//! [`core`] decides by the events of a run and the answers of the mailboxes alone; [`service`] asks the mailboxes, files
+//! what was left, and tells phones and people of it.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod config;
 pub mod core;
+pub mod pin;
+pub mod service;
+
+pub use config::Config;
+pub use service::{Owner, Settings, Voicemail};

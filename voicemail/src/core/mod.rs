@@ -9,6 +9,7 @@ mod talk;
 mod tests;
 
 use proto::application::{Command, Event};
+use serde::{Deserialize, Serialize};
 
 pub use deposit::Deposit;
 pub use policy::Policy;
@@ -82,7 +83,7 @@ pub enum Effect {
 }
 
 /// A mailbox, as far as a caller hears of it. Files are names in the record store.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mailbox {
     /// The extension.
     pub number: String,
@@ -120,7 +121,7 @@ pub struct Message {
 }
 
 /// The answer to [`Effect::File`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Filed {
     /// It is on the disk.
     Done(Counts),
@@ -131,7 +132,7 @@ pub enum Filed {
 }
 
 /// The answer to [`Effect::LogIn`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// It is; these are its messages.
     Open(Vec<Kept>),
@@ -149,7 +150,7 @@ pub enum Verdict {
 }
 
 /// A message that was left.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Kept {
     /// The recording in the record store: names the message.
     pub file: String,
@@ -177,7 +178,7 @@ pub enum Mark {
 }
 
 /// The messages of a mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// New, the urgent ones among them.
     pub new: u32,

@@ -1,0 +1,224 @@
+//! What dialogues ask, answered by the mailboxes.
+
+use std::sync::atomic::Ordering;
+
+use proto::User;
+use store::{MessageMark, StoredMessage};
+
+use super::Shared;
+use super::run::{Answer, Run};
+use crate::core::{Counts, Effect, Filed, Kept, Mailbox, Mark, Message, Verdict};
+use crate::pin;
+
+impl Run {
+    /// Asks once. Where a mailbox cannot be asked, the answer says so.
+    pub(super) async fn ask(&self, question: Effect) -> Answer {
+        match question {
+            Effect::File(message) => Answer::Filed(self.file(&message).await),
+            Effect::LogIn { mailbox, pin, is_own } => {
+                Answer::LoggedIn(self.log_in(&mailbox, pin, is_own).await)
+            }
+            Effect::Mark { mailbox, file, mark } => Answer::Marked(self.mark(&mailbox, &file, mark).await),
+            Effect::Open { mailbox } => Answer::Opened(self.open(&mailbox).await.map(Box::new)),
+            Effect::Command { .. } | Effect::Drop { .. } | Effect::Waiting { .. } | Effect::Finished => {
+                Answer::Opened(None)
+            }
+        }
+    }
+
+    async fn open(&self, number: &str) -> Option<Mailbox> {
+        let user = match self.shared.owner(number).await {
+            Ok(user) => user?,
+            Err(why) => {
+                tracing::error!(run = self.name, number, %why, "the directory cannot say whose mailbox it is");
+                return None;
+            }
+        };
+        let config = &self.settings.config;
+        let (messages_max, total_max) = (config.messages_max, total_ms(&self.settings.config));
+        let settings =
+            self.shared.mailboxes.settings(&user.name).await.map_err(|why| self.shared.failed(&why));
+        let settings = settings.unwrap_or_default();
+        let has_room = self.shared.mailboxes.has_room(&user.name, messages_max, total_max).await;
+        // Where that cannot be said, what is recorded is kept, and filed once the mailboxes are back.
+        let has_room = has_room.map_err(|why| self.shared.failed(&why)).unwrap_or(true);
+        if !has_room {
+            self.shared.counts.full.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(Mailbox {
+            number: number.to_owned(),
+            name: settings.name,
+            temporary: settings.temporary,
+            no_answer: settings.no_answer,
+            busy: settings.busy,
+            operator: config.operator.clone(),
+            is_full: !has_room,
+        })
+    }
+
+    async fn file(&self, message: &Message) -> Filed {
+        let user = match self.shared.owner(&message.mailbox).await {
+            Ok(Some(user)) => user,
+            Ok(None) | Err(_) => return Filed::Failed,
+        };
+        let config = &self.settings.config;
+        let stored = StoredMessage {
+            file: message.file.clone(),
+            user: user.name.clone(),
+            caller: message.caller.clone(),
+            caller_name: message.caller_name.clone(),
+            at_ms: message.at_ms,
+            length_ms: message.length_ms,
+            is_urgent: message.is_urgent,
+            is_new: true,
+        };
+        match self.shared.mailboxes.file(&stored, config.messages_max, total_ms(config)).await {
+            Ok(true) => {
+                self.shared.counts.filed.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(
+                    run = self.name,
+                    user = user.name,
+                    caller = message.caller,
+                    length_ms = message.length_ms,
+                    "a message was left"
+                );
+                Filed::Done(self.shared.counts_of(&user.name).await)
+            }
+            Ok(false) => Filed::Full,
+            Err(why) => {
+                self.shared.failed(&why);
+                Filed::Failed
+            }
+        }
+    }
+
+    async fn log_in(&self, number: &str, typed: Option<String>, is_own: bool) -> Verdict {
+        let Ok(user) = self.shared.owner(number).await else { return Verdict::Failed };
+        let Some(typed) = typed else {
+            let is_own = is_own && user.as_ref().is_some_and(|user| user.name == self.started.caller.user);
+            return match user {
+                Some(user) if is_own && !self.wants_pin(&user).await => self.messages(&user).await,
+                _ => Verdict::NeedsPin,
+            };
+        };
+        let mailboxes = &self.shared.mailboxes;
+        let counted = user.as_ref().map_or(number, |user| &user.name);
+        let now = node::clock::unix_ms();
+        let Ok(tries) = mailboxes.tries(counted).await.map_err(|why| self.shared.failed(&why)) else {
+            return Verdict::Failed;
+        };
+        if tries.locked_ms > now {
+            return locked(tries.locked_ms - now);
+        }
+        let right = self.is_right(user.as_deref(), typed).await;
+        let (Some(user), Some(true)) = (&user, right) else {
+            if right.is_none() {
+                return Verdict::Failed;
+            }
+            return self.wrong(counted, now).await;
+        };
+        let _ = mailboxes.right(counted).await.map_err(|why| self.shared.failed(&why));
+        self.messages(user).await
+    }
+
+    async fn wrong(&self, counted: &str, now: u64) -> Verdict {
+        let config = &self.settings.config;
+        let until = now.saturating_add(ms(*config.lock));
+        self.shared.counts.wrong_pins.fetch_add(1, Ordering::Relaxed);
+        let caller = &self.started.caller;
+        tracing::warn!(
+            run = self.name,
+            mailbox = counted,
+            caller = caller.number,
+            user = caller.user,
+            "a wrong PIN"
+        );
+        match self.shared.mailboxes.wrong(counted, now, config.wrong_pins_max, until).await {
+            Ok(tries) if tries.locked_ms > now => locked(tries.locked_ms - now),
+            Ok(_) => Verdict::Wrong,
+            Err(why) => {
+                self.shared.failed(&why);
+                Verdict::Failed
+            }
+        }
+    }
+
+    async fn wants_pin(&self, user: &User) -> bool {
+        if !self.settings.config.own_phone_pin {
+            return false;
+        }
+        let kept = self.shared.mailboxes.settings(&user.name).await;
+        let of_file = self.settings.owners.get(&user.name).is_some_and(|owner| owner.pin.is_some());
+        of_file || kept.map_err(|why| self.shared.failed(&why)).is_ok_and(|kept| kept.pin.is_some())
+    }
+
+    /// Whether the PIN is that of the user. It takes as long where there is none, so that nobody can tell from outside.
+    async fn is_right(&self, user: Option<&User>, typed: String) -> Option<bool> {
+        let name = user.map_or("", |user| &user.name);
+        let kept = self.shared.mailboxes.settings(name).await.map_err(|why| self.shared.failed(&why)).ok()?;
+        let of_file = self.settings.owners.get(name).and_then(|owner| owner.pin.clone());
+        let judged = self.shared.runtime.spawn_blocking(move || match (kept.pin, of_file) {
+            (Some(kept), _) => pin::is_right(&typed, &kept),
+            (None, of_file) => {
+                let _as_long = pin::is_right(&typed, &pin::hash("", [0; 16]));
+                of_file.is_some_and(|pin| pin::is_same(&typed, pin.reveal()))
+            }
+        });
+        judged.await.ok()
+    }
+
+    async fn messages(&self, user: &User) -> Verdict {
+        let messages = match self.shared.mailboxes.messages(&user.name).await {
+            Ok(messages) => messages,
+            Err(why) => {
+                self.shared.failed(&why);
+                return Verdict::Failed;
+            }
+        };
+        let kept = messages.into_iter().map(|message| Kept {
+            file: message.file,
+            at_ms: message.at_ms,
+            caller: message.caller,
+            is_urgent: message.is_urgent,
+            is_new: message.is_new,
+            is_deleted: false,
+        });
+        Verdict::Open(kept.collect())
+    }
+
+    async fn mark(&self, number: &str, file: &str, mark: Mark) -> Counts {
+        let Ok(Some(user)) = self.shared.owner(number).await else { return Counts::default() };
+        let mark = match mark {
+            Mark::Heard => MessageMark::Heard,
+            Mark::Deleted => MessageMark::Deleted { at_ms: node::clock::unix_ms() },
+            Mark::Restored => MessageMark::Restored,
+        };
+        let marked = self.shared.mailboxes.mark(&user.name, file, mark).await;
+        let _ = marked.map_err(|why| self.shared.failed(&why));
+        self.shared.counts_of(&user.name).await
+    }
+}
+
+impl Shared {
+    async fn counts_of(&self, user: &str) -> Counts {
+        let counts = self.mailboxes.counts(user).await.map_err(|why| self.failed(&why)).unwrap_or_default();
+        Counts {
+            new: counts.new,
+            old: counts.old,
+            new_urgent: counts.new_urgent,
+            old_urgent: counts.old_urgent,
+        }
+    }
+}
+
+fn locked(left_ms: u64) -> Verdict {
+    Verdict::LockedFor { minutes: u32::try_from(left_ms.div_ceil(60_000)).unwrap_or(u32::MAX) }
+}
+
+fn total_ms(config: &crate::Config) -> u64 {
+    ms(*config.total_max)
+}
+
+fn ms(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
