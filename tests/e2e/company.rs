@@ -14,8 +14,7 @@ use super::scene::{Scene, USUAL_S};
 use super::spoken;
 
 tests! {
-    BARESIP => the_attendant_greets_connects_and_greets_again,
-        a_message_is_left_shown_heard_and_deleted;
+    BARESIP => the_attendant_greets_connects_and_greets_again;
     PYTHON_APPLICATION => an_application_in_python_conducts_a_call;
     NOTHING => a_misspelt_name_is_refused_with_the_name_that_was_meant,
         a_greeting_that_cannot_be_played_is_refused;
@@ -23,10 +22,6 @@ tests! {
 
 fn the_attendant_greets_connects_and_greets_again() {
     play("attendant", &["udp", "udp"]);
-}
-
-fn a_message_is_left_shown_heard_and_deleted() {
-    play("voicemail", &["udp", "udp"]);
 }
 
 fn an_application_in_python_conducts_a_call() {

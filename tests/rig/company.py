@@ -59,6 +59,25 @@ def voicemail(scenario):
     bob.hang_up()
 
 
+def voicemail_crash(scenario):
+    """The exchange is killed while alice leaves a message. What she said is there when it is back."""
+    alice, bob = scenario.registered("alice"), scenario.registered("bob")
+    ring(alice, bob, "6002")
+    connected(alice)
+    greeting = os.path.join(WORK, "leave-message.wav")
+    until(lambda: scenario.hears(alice, "match", "--sound", greeting),
+          lambda: "alice does not hear what the mailbox says before its tone")
+    heard_for(alice, 6, since=alice.seconds_heard())
+    meanwhile("speaking")
+    bob.forget()
+    bob.dial("6099")
+    connected(bob)
+    bob.press("1")
+    until(lambda: scenario.hears(bob, "align", "--seed", str(scenario.seeds[alice]), "--min-secs", "3", "--min-share", "0"),
+          lambda: "bob does not hear what alice said before the crash")
+    bob.hang_up()
+
+
 def attendant(scenario):
     """7000 greets; 2 rings bob, who talks with the caller. Without a digit, and with one that means nothing, it greets
     again. The greeting that is put into its place meanwhile is heard by the next caller."""
@@ -133,7 +152,7 @@ def door(scenario):
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    voicemail, attendant, linphone_leaves_a_message, door)}
+    voicemail, voicemail_crash, attendant, linphone_leaves_a_message, door)}
 
 if __name__ == "__main__":
     main(SCENARIOS)
