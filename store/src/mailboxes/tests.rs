@@ -53,7 +53,7 @@ async fn a_message_is_filed_once_heard_deleted_and_restored() {
     assert_eq!(mailboxes.messages("bob").await.expect("read"), []);
     mailboxes.mark("bob", "b/1.wav", MessageMark::Restored).await.expect("marked");
     let kept = StoredMessage { is_new: false, ..urgent };
-    assert_eq!(mailboxes.messages("bob").await.expect("read"), [kept.clone()]);
+    assert_eq!(mailboxes.messages("bob").await.expect("read"), std::slice::from_ref(&kept));
     assert_eq!(mailboxes.message("b/1.wav").await.expect("read"), Some(kept));
     assert_eq!(mailboxes.list().await.expect("read"), [("bob".to_owned(), counts)]);
     ground.end().await;

@@ -57,10 +57,7 @@ impl Run {
     }
 
     async fn file(&self, message: &Message) -> Filed {
-        let user = match self.shared.owner(&message.mailbox).await {
-            Ok(Some(user)) => user,
-            Ok(None) | Err(_) => return Filed::Failed,
-        };
+        let Ok(Some(user)) = self.shared.owner(&message.mailbox).await else { return Filed::Failed };
         let config = &self.settings.config;
         let stored = StoredMessage {
             file: message.file.clone(),

@@ -258,7 +258,8 @@ async fn what_was_said_before_a_crash_is_filed_by_the_next_start() {
     ground.voicemail.shared.file_orphans(node::clock::unix_ms()).await;
     let mailboxes = &ground.voicemail.shared.mailboxes;
     let messages = mailboxes.messages("bob").await.expect("read");
-    let lengths: Vec<_> = messages.iter().map(|message| (message.length_ms, message.caller.as_str())).collect();
+    let lengths: Vec<_> =
+        messages.iter().map(|message| (message.length_ms, message.caller.as_str())).collect();
     assert_eq!(lengths, [(3000, "0123456789")]);
     let begun = mailboxes.begun().await.expect("read");
     assert_eq!(begun.len(), 1, "what goes on is left alone: {begun:?}");
