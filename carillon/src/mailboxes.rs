@@ -82,7 +82,7 @@ pub fn settings(config: &Config) -> Option<Settings> {
 
 fn owner(user: &registrar::UserConfig) -> (String, Owner) {
     let language = user.language.as_deref().and_then(Language::of);
-    (user.name.clone(), Owner { pin: user.pin.clone(), language })
+    (user.name.clone(), Owner { pin: user.pin.clone(), email: user.email.clone(), language })
 }
 
 /// In this process, unless it is one of its own, or there is none.

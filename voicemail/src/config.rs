@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
-use node::config::Duration;
+use node::config::{Duration, Secret};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -42,11 +42,32 @@ pub struct Config {
     pub wrong_pins_max: u32,
     /// For how long. Default 15 min: so a PIN of four digits holds out for weeks.
     pub lock: Duration,
+    /// Who sends messages to users whose `email` is known. Default: nobody.
+    pub mail: Option<MailConfig>,
     /// The file that keeps what is in the mailboxes, an SQLite database; relative to the state folder. Default
     /// `voicemail.db`. The sound is in `[media] recordings`.
     pub database: PathBuf,
     /// How many calls may be in voicemail at a time, some 20 KB each. Default 2000. More are given back to the dial plan.
     pub runs_max: usize,
+}
+
+/// `[voicemail.mail]`: the mail server, by which each message is sent to its owner. A server that is away holds up no call:
+/// it is tried again for some four hours, then the e-mail is given up and the message stays in its mailbox.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailConfig {
+    /// Where it is: `smtps://USER:PASSWORD@mail.example.org` (TLS, port 465), `smtp://USER:PASSWORD@HOST:587?tls=required`
+    /// (STARTTLS), or `smtp://127.0.0.1:25` in clear, for this machine alone.
+    pub url: Secret,
+    /// Who it is from: `"Carillon <carillon@example.org>"`.
+    pub from: String,
+    /// Whether the sound is attached. Default true.
+    #[serde(default = "yes")]
+    pub attach: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for Config {
@@ -66,6 +87,7 @@ impl Default for Config {
             pin_digits_min: 4,
             wrong_pins_max: 5,
             lock: Duration::from_secs(900),
+            mail: None,
             database: "voicemail.db".into(),
             runs_max: 2000,
         }

@@ -1,6 +1,7 @@
 //! The shell: runs by name, each a task with its dialogue; mailboxes are asked between its inputs.
 
 mod answers;
+mod delivery;
 mod orphans;
 mod run;
 #[cfg(test)]
@@ -52,7 +53,9 @@ pub struct Settings {
 pub struct Owner {
     /// The first PIN; one that its owner chose stands in its place.
     pub pin: Option<Secret>,
-    /// What is spoken to the owner.
+    /// Where messages are sent as e-mail.
+    pub email: Option<String>,
+    /// What is spoken and written to the owner.
     pub language: Option<Language>,
 }
 
@@ -87,6 +90,8 @@ struct Counts {
     full: AtomicU64,
     wrong_pins: AtomicU64,
     failed: AtomicU64,
+    mails: AtomicU64,
+    mails_failed: AtomicU64,
 }
 
 impl Voicemail {
@@ -112,6 +117,7 @@ impl Voicemail {
             counts: Counts::default(),
         });
         runtime.spawn(orphans::keep(Arc::clone(&shared)));
+        runtime.spawn(delivery::keep(Arc::clone(&shared)));
         Ok(Voicemail { shared })
     }
 
@@ -146,6 +152,8 @@ impl Voicemail {
             ),
             ("carillon_voicemail_full_total", "Callers who met a full mailbox.", &counts.full),
             ("carillon_voicemail_wrong_pins_total", "Wrong PINs.", &counts.wrong_pins),
+            ("carillon_voicemail_mails_total", "E-mails that a server took.", &counts.mails),
+            ("carillon_voicemail_mails_failed_total", "E-mails that were given up.", &counts.mails_failed),
             (
                 "carillon_voicemail_failed_total",
                 "Questions that database or disk did not answer.",

@@ -107,7 +107,7 @@ impl Deposit {
             Input::Event(Event { at_ms, what, .. }) => self.event(at_ms, what, out),
             Input::Opened(mailbox) => self.opened(mailbox, out),
             Input::Filed(filed) => self.filed(filed, out),
-            Input::LoggedIn(_) | Input::Marked(_) => {}
+            Input::LoggedIn(_) | Input::Marked(_) | Input::Changed(_) => {}
         }
     }
 
@@ -126,7 +126,13 @@ impl Deposit {
                 self.talk.command(Command::Stop { leg: 0, id: play }, out);
                 self.record(at_ms, out);
             }
-            (State::Greeting { .. }, What::Digit { leg: 0, digit: '0' }) => self.call_operator(out),
+            (State::Greeting { .. }, What::Digit { leg: 0, digit: '0' }) => {
+                self.transfer(self.mailbox.operator.clone(), out);
+            }
+            // The owner, on somebody else's phone.
+            (State::Greeting { .. }, What::Digit { leg: 0, digit: '*' }) => {
+                self.transfer(self.mailbox.listen.clone(), out);
+            }
             // A greeting that cannot be played, or played no more, stops nobody from leaving a message.
             (State::Greeting { play }, What::Played { id, .. } | What::Refused { id, .. }) if id == play => {
                 self.record(at_ms, out);
@@ -217,7 +223,7 @@ impl Deposit {
             // The caller has gone; the end of the run files it.
             Ended::Stopped => self.state = State::Leaving,
             Ended::Digit('0') if self.kept.is_some() => self.file(Then::Operator, out),
-            Ended::Digit('0') => self.call_operator(out),
+            Ended::Digit('0') => self.transfer(self.mailbox.operator.clone(), out),
             Ended::Digit(_) if is_long_enough => self.review(None, out),
             // Recorded again, and worse: what there was before stands.
             Ended::Digit(_) if self.kept.is_some() => self.review(Some(Fixed::MessageTooShort), out),
@@ -301,14 +307,14 @@ impl Deposit {
     fn follow_on(&mut self, then: Then, last_words: &[Fixed], out: &mut Vec<Effect>) {
         match then {
             Then::Goodbye => self.part(last_words, out),
-            Then::Operator => self.call_operator(out),
+            Then::Operator => self.transfer(self.mailbox.operator.clone(), out),
             Then::Nothing => self.finish(out),
         }
     }
 
-    /// Without an operator the key means nothing.
-    fn call_operator(&mut self, out: &mut Vec<Effect>) {
-        let Some(target) = self.mailbox.operator.clone() else { return };
+    /// Without somebody there the key means nothing.
+    fn transfer(&mut self, target: Option<String>, out: &mut Vec<Effect>) {
+        let Some(target) = target else { return };
         self.talk.command(Command::Transfer { leg: 0, target }, out);
         self.state = State::Leaving;
     }

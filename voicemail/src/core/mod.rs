@@ -2,6 +2,7 @@
 
 mod deposit;
 mod envelope;
+mod options;
 mod policy;
 mod retrieve;
 mod talk;
@@ -28,6 +29,8 @@ pub enum Input {
     LoggedIn(Verdict),
     /// A message is marked; how many there are now.
     Marked(Counts),
+    /// What became of a change that the owner of the mailbox makes.
+    Changed(Changed),
 }
 
 /// What a dialogue wants done.
@@ -71,6 +74,22 @@ pub enum Effect {
         /// How.
         mark: Mark,
     },
+    /// Puts a recording into its place, or takes away what is there; answered by [`Input::Changed`].
+    SetOwn {
+        /// The extension.
+        mailbox: String,
+        /// Which place.
+        which: Own,
+        /// The recording in the record store.
+        file: Option<String>,
+    },
+    /// Gives the mailbox another PIN; answered by [`Input::Changed`].
+    ChangePin {
+        /// The extension.
+        mailbox: String,
+        /// What was typed twice.
+        pin: String,
+    },
     /// The messages of a mailbox are other ones now: its phones are told (RFC 3842).
     Waiting {
         /// The extension.
@@ -97,6 +116,8 @@ pub struct Mailbox {
     pub busy: Option<String>,
     /// Where `0` leads, for who would rather talk to somebody.
     pub operator: Option<String>,
+    /// Where `*` leads during the greeting: the number at which messages are heard.
+    pub listen: Option<String>,
     /// Takes no more.
     pub is_full: bool,
 }
@@ -128,6 +149,30 @@ pub enum Filed {
     /// The mailbox was filled meanwhile.
     Full,
     /// The store is away. The recording stays where it is.
+    Failed,
+}
+
+/// A recording of the mailbox's owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// The owner's name.
+    Name,
+    /// The greeting when nobody answers, or no phone was reached.
+    NoAnswer,
+    /// The greeting when the phone is busy, or its user declines.
+    Busy,
+    /// The greeting above the others.
+    Temporary,
+}
+
+/// The answer to [`Effect::SetOwn`] and [`Effect::ChangePin`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Changed {
+    /// It is on the disk.
+    Done,
+    /// A PIN that everybody tries first, or a short one.
+    TooSimple,
+    /// The store is away.
     Failed,
 }
 

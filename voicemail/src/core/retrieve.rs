@@ -5,12 +5,14 @@ use prompt::{Fixed, Sentence};
 use proto::application::{Command, Event, Started, What};
 
 use super::envelope;
+use super::options::Options;
 use super::talk::{Say, Talk};
 use super::{Effect, Input, Kept, Mark, Policy, Verdict};
 
 /// The dialogue with one who listens to messages.
 #[derive(Debug, Clone)]
 pub struct Retrieve {
+    run: String,
     policy: Policy,
     started: Started,
     talk: Talk,
@@ -29,6 +31,8 @@ pub struct Retrieve {
     tries: u32,
     /// Marks that the store has not answered.
     marks: u32,
+    /// What is done while the state is [`State::Options`].
+    options: Option<Options>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +58,8 @@ enum State {
     Choosing {
         collect: u32,
     },
+    /// The mailbox's own greetings, name and PIN.
+    Options,
     CallingBack {
         play: u32,
     },
@@ -69,9 +75,10 @@ enum State {
 }
 
 impl Retrieve {
-    /// A dialogue that begins with [`What::Started`].
-    pub fn new(policy: Policy) -> Self {
+    /// A dialogue that begins with [`What::Started`]. `run` is unguessable, and names recordings.
+    pub fn new(run: &str, policy: Policy) -> Self {
         Retrieve {
+            run: run.to_owned(),
             policy,
             started: Started::default(),
             talk: Talk::new(""),
@@ -85,6 +92,7 @@ impl Retrieve {
             wrong: 0,
             tries: 0,
             marks: 0,
+            options: None,
         }
     }
 
@@ -104,6 +112,11 @@ impl Retrieve {
                 out.push(Effect::Waiting { mailbox: self.mailbox.clone(), counts });
                 self.finish_when_marked(out);
             }
+            Input::Changed(changed) => {
+                if let Some(options) = &mut self.options {
+                    options.changed(changed, &mut self.talk, out);
+                }
+            }
             Input::LoggedIn(_) | Input::Marked(_) | Input::Opened(_) | Input::Filed(_) => {}
         }
     }
@@ -122,6 +135,7 @@ impl Retrieve {
                 self.log_in(None, out);
             }
             (State::Answering, What::Answered { leg: 0 }) => self.ask_mailbox(None, out),
+            (State::Options, what) => self.choose_option(what, out),
             (state, What::Collected { id, digits, .. }) => self.collected(state, id, &digits, at_ms, out),
             (
                 State::AskingMailbox { collect: begun }
@@ -228,10 +242,25 @@ impl Retrieve {
                 }
                 self.hear(at_ms, out);
             }
+            Some('0') => {
+                self.tries = 0;
+                let (mailbox, run, policy) = (&self.mailbox, &self.run, &self.policy);
+                self.options = Some(Options::begin(mailbox, run, policy, &mut self.talk, out));
+                self.state = State::Options;
+            }
             Some('*') => self.menu(&[], out),
             Some('#') => self.part(&[Fixed::Goodbye.into()], out),
             Some(_) => self.again(out, |retrieve, out| retrieve.menu(&[Fixed::InvalidChoice.into()], out)),
             None => self.again(out, |retrieve, out| retrieve.menu(&[], out)),
+        }
+    }
+
+    fn choose_option(&mut self, what: What, out: &mut Vec<Effect>) {
+        let Some(options) = &mut self.options else { return };
+        options.event(what, &mut self.talk, out);
+        if options.is_over() {
+            self.options = None;
+            self.menu(&[], out);
         }
     }
 
@@ -372,6 +401,9 @@ impl Retrieve {
     }
 
     fn ended(&mut self, out: &mut Vec<Effect>) {
+        if let Some(options) = &mut self.options {
+            options.ended(out);
+        }
         if self.state != State::Over {
             self.state = State::Marking;
             self.finish_when_marked(out);

@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use proto::User;
-use store::{MessageMark, StoredMessage};
+use store::{MessageMark, Recording, StoredMessage};
 
 use super::Shared;
 use super::run::{Answer, Run};
-use crate::core::{Counts, Effect, Filed, Kept, Mailbox, Mark, Message, Verdict};
+use crate::core::{Changed, Counts, Effect, Filed, Kept, Mailbox, Mark, Message, Own, Verdict};
 use crate::pin;
 
 impl Run {
@@ -19,6 +19,10 @@ impl Run {
                 Answer::LoggedIn(self.log_in(&mailbox, pin, is_own).await)
             }
             Effect::Mark { mailbox, file, mark } => Answer::Marked(self.mark(&mailbox, &file, mark).await),
+            Effect::SetOwn { mailbox, which, file } => {
+                Answer::Changed(self.set_own(&mailbox, which, file).await)
+            }
+            Effect::ChangePin { mailbox, pin } => Answer::Changed(self.change_pin(&mailbox, pin).await),
             Effect::Open { mailbox } => Answer::Opened(self.open(&mailbox).await.map(Box::new)),
             Effect::Command { .. } | Effect::Drop { .. } | Effect::Waiting { .. } | Effect::Finished => {
                 Answer::Opened(None)
@@ -52,6 +56,7 @@ impl Run {
             no_answer: settings.no_answer,
             busy: settings.busy,
             operator: config.operator.clone(),
+            listen: config.extension.as_ref().map(|number| number.get_ref().clone()),
             is_full: !has_room,
         })
     }
@@ -69,6 +74,7 @@ impl Run {
             is_urgent: message.is_urgent,
             is_new: true,
         };
+        self.shared.promise(&user.name, &message.file).await;
         match self.shared.mailboxes.file(&stored, config.messages_max, total_ms(config)).await {
             Ok(true) => {
                 self.shared.counts.filed.fetch_add(1, Ordering::Relaxed);
@@ -193,6 +199,47 @@ impl Run {
         let marked = self.shared.mailboxes.mark(&user.name, file, mark).await;
         let _ = marked.map_err(|why| self.shared.failed(&why));
         self.shared.counts_of(&user.name).await
+    }
+
+    async fn set_own(&self, number: &str, which: Own, file: Option<String>) -> Changed {
+        let Ok(Some(user)) = self.shared.owner(number).await else { return Changed::Failed };
+        let which = match which {
+            Own::Name => Recording::Name,
+            Own::NoAnswer => Recording::NoAnswer,
+            Own::Busy => Recording::Busy,
+            Own::Temporary => Recording::Temporary,
+        };
+        match self.shared.mailboxes.set_recording(&user.name, which, file.as_deref()).await {
+            Ok(before) => {
+                if let Some(before) = before.filter(|before| file.as_ref() != Some(before)) {
+                    self.shared.on_disk(move |records| records.remove(&before)).await;
+                }
+                Changed::Done
+            }
+            Err(why) => {
+                self.shared.failed(&why);
+                Changed::Failed
+            }
+        }
+    }
+
+    async fn change_pin(&self, number: &str, pin: String) -> Changed {
+        if pin::check(&pin, self.settings.config.pin_digits_min, number).is_err() {
+            return Changed::TooSimple;
+        }
+        let Ok(Some(user)) = self.shared.owner(number).await else { return Changed::Failed };
+        let salt = node::clock::seed().map(u64::to_le_bytes);
+        let salt: [u8; 16] = std::array::from_fn(|at| salt[at / 8][at % 8]);
+        let Ok(hash) = self.shared.runtime.spawn_blocking(move || pin::hash(&pin, salt)).await else {
+            return Changed::Failed;
+        };
+        match self.shared.mailboxes.set_pin(&user.name, &hash).await {
+            Ok(()) => Changed::Done,
+            Err(why) => {
+                self.shared.failed(&why);
+                Changed::Failed
+            }
+        }
     }
 }
 

@@ -89,6 +89,7 @@ impl Shared {
             is_new: true,
         };
         // The caller was told that there is room.
+        self.promise(&take.user, &take.file).await;
         if let Err(why) = self.mailboxes.file(&message, u32::MAX, u64::MAX).await {
             self.failed(&why);
             return false;

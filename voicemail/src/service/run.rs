@@ -10,7 +10,7 @@ use store::Take;
 use tokio::sync::mpsc::Receiver;
 
 use super::{RETRIEVE, Settings, Shared};
-use crate::core::{Counts, Deposit, Effect, Filed, Input, Mailbox, Retrieve, Verdict};
+use crate::core::{Changed, Counts, Deposit, Effect, Filed, Input, Mailbox, Retrieve, Verdict};
 
 /// Tells the dialogue of a run its events, until it is over or nobody conducts it here any more.
 pub(super) async fn conduct(
@@ -59,6 +59,7 @@ pub(super) enum Answer {
     Filed(Filed),
     LoggedIn(Verdict),
     Marked(Counts),
+    Changed(Changed),
 }
 
 impl From<Answer> for Input {
@@ -68,6 +69,7 @@ impl From<Answer> for Input {
             Answer::Filed(filed) => Input::Filed(filed),
             Answer::LoggedIn(verdict) => Input::LoggedIn(verdict),
             Answer::Marked(counts) => Input::Marked(counts),
+            Answer::Changed(changed) => Input::Changed(changed),
         }
     }
 }
@@ -112,7 +114,7 @@ impl Run {
         }
         self.started = started.clone();
         self.dialogue = Some(if retrieves {
-            Dialogue::Retrieve(Box::new(Retrieve::new(policy)))
+            Dialogue::Retrieve(Box::new(Retrieve::new(&self.name, policy)))
         } else {
             Dialogue::Deposit(Box::new(Deposit::new(&self.name, policy)))
         });

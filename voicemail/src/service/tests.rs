@@ -71,7 +71,8 @@ impl Ground {
     }
 
     async fn within(folder: PathBuf, config: Config) -> Self {
-        let owner = Owner { pin: Some(Secret::new("4711")), language: None };
+        let owner =
+            Owner { pin: Some(Secret::new("4711")), email: Some("bob@example.org".into()), language: None };
         let settings = Settings {
             config,
             language: Language::French,
@@ -291,6 +292,67 @@ async fn a_run_that_is_told_again_is_answered_as_before() {
     ground.tell("r.2", deleted(heard));
     assert_eq!(ground.collecting().await, asked);
     ground.end().await;
+}
+
+#[tokio::test]
+async fn a_message_is_sent_with_its_sound_and_again_where_the_server_is_away() {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = server.local_addr().expect("it is bound");
+    let url = Secret::new(format!("smtp://{address}"));
+    let mail = crate::config::MailConfig { url, from: "carillon@example.org".into(), attach: true };
+    let mut ground = Ground::within(folder(), Config { mail: Some(mail), ..Config::default() }).await;
+    // The first connection is closed at once.
+    let serving = tokio::spawn(async move {
+        drop(server.accept().await.expect("somebody connects"));
+        take_letter(server.accept().await.expect("somebody connects again").0).await
+    });
+    ground.leave("r.1").await;
+    ground.waiting().await;
+    let mut now = node::clock::unix_ms();
+    while ground.voicemail.shared.counts.mails.load(Ordering::Relaxed) == 0 {
+        now += 60_000;
+        ground.voicemail.shared.send_due(now).await;
+    }
+    let letter = serving.await.expect("a letter came");
+    for part in
+        ["To: bob@example.org", "From: carillon@example.org", "Message vocal de 0123456789", "audio/wav"]
+    {
+        assert!(letter.contains(part), "{part} in {}", &letter[..letter.len().min(2000)]);
+    }
+    assert_eq!(ground.voicemail.shared.mailboxes.due(u64::MAX, 9).await.expect("read"), []);
+    ground.end().await;
+}
+
+/// A mail server that takes one letter (RFC 5321).
+async fn take_letter(stream: tokio::net::TcpStream) -> String {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read).lines();
+    let mut letter = String::new();
+    let mut is_letter = false;
+    write.write_all(b"220 here\r\n").await.expect("it listens");
+    while let Some(line) = lines.next_line().await.expect("lines") {
+        let answer = match line.get(..4).unwrap_or(&line) {
+            "." => {
+                is_letter = false;
+                "250 taken"
+            }
+            _ if is_letter => {
+                letter.push_str(&line);
+                letter.push('\n');
+                continue;
+            }
+            "DATA" => {
+                is_letter = true;
+                "354 go on"
+            }
+            "QUIT" => "221 bye",
+            _ => "250 ok",
+        };
+        // It may have gone after its letter was taken.
+        let _ = write.write_all(format!("{answer}\r\n").as_bytes()).await;
+    }
+    letter
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use prompt::Fixed;
 use proto::application::{Command, Event, Parting, Party, Reached, Sound, Started, What};
 use proto::media::Ended;
 
-use super::super::{Counts, Deposit, Effect, Filed, Input, Kept, Mailbox, Policy, Retrieve, Verdict};
+use super::super::{
+    Changed, Counts, Deposit, Effect, Filed, Input, Kept, Mailbox, Policy, Retrieve, Verdict,
+};
 
 pub(super) struct World {
     dialogue: Box<dyn FnMut(Input, &mut Vec<Effect>)>,
@@ -32,7 +34,7 @@ pub(super) fn deposit(mailbox: Mailbox, ladder: &str) {
 
 /// Plays a ladder against one who listens to `messages`.
 pub(super) fn retrieve(messages: &[Kept], ladder: &str) {
-    let mut dialogue = Retrieve::new(Policy::default());
+    let mut dialogue = Retrieve::new("run", Policy::default());
     let dialogue = Box::new(move |input, out: &mut Vec<Effect>| dialogue.handle(input, out));
     play(dialogue, Mailbox::default(), messages.to_vec(), ladder);
 }
@@ -90,6 +92,8 @@ impl World {
             ["locked"] => Input::LoggedIn(Verdict::LockedFor { minutes: 5 }),
             ["away"] => Input::LoggedIn(Verdict::Failed),
             ["marked"] => Input::Marked(Counts::default()),
+            ["changed"] => Input::Changed(Changed::Done),
+            ["too-simple"] => Input::Changed(Changed::TooSimple),
             ["failed"] => Input::Filed(Filed::Failed),
             _ => {
                 self.number += 1;
@@ -190,6 +194,10 @@ impl World {
                 format!("log-in {mailbox} {}{own}", pin.as_deref().unwrap_or("without"))
             }
             Effect::Mark { mailbox, file, mark } => format!("mark {mailbox} {file} {mark:?}").to_lowercase(),
+            Effect::SetOwn { mailbox, which, file } => {
+                format!("set {mailbox} {which:?} {}", file.as_deref().unwrap_or("nothing")).to_lowercase()
+            }
+            Effect::ChangePin { mailbox, pin } => format!("pin {mailbox} {pin}"),
             Effect::Drop { file } => format!("drop {file}"),
             Effect::Waiting { mailbox, counts } => format!("waiting {mailbox} {}/{}", counts.new, counts.old),
             Effect::Finished => "finished".to_owned(),

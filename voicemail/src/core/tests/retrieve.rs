@@ -32,6 +32,105 @@ fn own_phone(rest: &str) {
 }
 
 #[test]
+fn a_greeting_is_recorded_heard_and_kept() {
+    own_phone(
+        "185 in collected 0
+         185 out play options-menu
+         185 out collect 1
+         186 in collected 1
+         186 out play record-no-answer-greeting
+         188 in played
+         188 out record voicemail/6002/own/run-1 until #
+         195 in recorded 5 #
+         195 out play recording-menu
+         195 out collect 1
+         196 in collected 2
+         196 out play record:voicemail/6002/own/run-1.wav
+         201 in played
+         201 out play recording-menu
+         201 out collect 1
+         202 in collected 1
+         202 out set 6002 noanswer voicemail/6002/own/run-1.wav
+         202 in changed
+         202 out play recording-kept options-menu
+         202 out collect 1
+         203 in collected *
+         203 out play mailbox-menu
+         203 out collect 1",
+    );
+}
+
+#[test]
+fn a_recording_that_says_nothing_removes_the_greeting() {
+    own_phone(
+        "185 in collected 0
+         185 out play options-menu
+         185 out collect 1
+         186 in collected 4
+         186 out play record-temporary-greeting
+         188 in played
+         188 out record voicemail/6002/own/run-1 until #
+         189 in recorded 0 #
+         189 out drop voicemail/6002/own/run-1.wav
+         189 out set 6002 temporary nothing
+         189 in changed
+         189 out play temporary-greeting-removed options-menu
+         189 out collect 1",
+    );
+}
+
+#[test]
+fn a_greeting_that_was_not_kept_is_dropped_by_hanging_up() {
+    for (what, then) in [
+        ("recorded 5 #", "195 out play recording-menu\n195 out collect 1\n196 in ended\n196 out drop"),
+        ("recorded 5 stopped", "195 out drop"),
+    ] {
+        let end = if what.ends_with('#') { "196 out finished" } else { "196 in ended\n196 out finished" };
+        own_phone(&format!(
+            "185 in collected 0
+             185 out play options-menu
+             185 out collect 1
+             186 in collected 3
+             186 out play record-name
+             188 in played
+             188 out record voicemail/6002/own/run-1 until #
+             195 in {what}
+             {then} voicemail/6002/own/run-1.wav
+             {end}"
+        ));
+    }
+}
+
+#[test]
+fn a_pin_is_typed_twice_and_may_be_refused() {
+    own_phone(
+        "185 in collected 0
+         185 out play options-menu
+         185 out collect 1
+         186 in collected 5
+         186 out play enter-new-pin
+         186 out collect 16
+         190 in collected 4711
+         190 out play repeat-new-pin
+         190 out collect 16
+         195 in collected 4712
+         195 out play pins-differ options-menu
+         195 out collect 1
+         196 in collected 5
+         196 out play enter-new-pin
+         196 out collect 16
+         200 in collected 1234
+         200 out play repeat-new-pin
+         200 out collect 16
+         205 in collected 1234
+         205 out pin 6002 1234
+         205 in too-simple
+         205 out play pin-too-simple options-menu
+         205 out collect 1",
+    );
+}
+
+#[test]
 fn urgent_messages_come_first_and_what_was_heard_is_old() {
     own_phone(
         "185 in collected 1
