@@ -26,7 +26,9 @@ pub(crate) mod invite;
 pub(crate) mod late;
 pub(crate) mod leg;
 pub(crate) mod media;
+pub(crate) mod refer;
 pub(crate) mod reliable;
+pub(crate) mod renew;
 pub(crate) mod session_timer;
 pub(crate) mod table;
 pub(crate) mod write;
@@ -73,6 +75,10 @@ pub(crate) struct Call {
     pub askings: SmallVec<[asking::Asking; 1]>,
     /// What the caller has to acknowledge before the answer.
     pub reliable: reliable::Reliable,
+    /// The transfer that a phone has asked for.
+    pub transfer: Option<refer::Transfer>,
+    /// How many there were.
+    pub transfers: u8,
     /// How many crossings there were.
     pub serial: u16,
     /// True when media were described.

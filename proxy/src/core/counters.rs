@@ -43,6 +43,8 @@ pub struct Counters {
     pub runs_cut: u64,
     /// 2xx that came when another phone had the call or its caller had given up: acknowledged and ended.
     pub late_successes: u64,
+    /// Transfers that phones have asked for.
+    pub transfers: u64,
     /// Legs ended because their phone gave no sign in time (RFC 4028).
     pub sessions_expired: u64,
     /// Calls ended because their media had stopped.
@@ -118,6 +120,7 @@ impl Counters {
             ("runs_lost", self.runs_lost),
             ("runs_cut", self.runs_cut),
             ("late_successes", self.late_successes),
+            ("transfers", self.transfers),
             ("sessions_expired", self.sessions_expired),
             ("media_lost", self.media_lost),
             ("branches", self.branches),

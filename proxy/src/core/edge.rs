@@ -378,6 +378,11 @@ impl Edge {
                 self.means
                     .with_call(turn, slot, |call, means, turn| call.on_joined(means, turn, serial, answer));
             }
+            (Waiter::Renewed(slot, number, is_answer), Answer::Described(answer)) => {
+                self.means.with_call(turn, slot, |call, means, turn| {
+                    call.on_renewed(means, turn, number, is_answer, answer);
+                });
+            }
             (Waiter::Begun(slot, id), Answer::Done(answer)) => {
                 self.means.with_call(turn, slot, |call, means, turn| call.on_begun(means, turn, id, answer));
             }
@@ -397,6 +402,7 @@ impl Edge {
                 | Waiter::Crossing(..)
                 | Waiter::Attended(_)
                 | Waiter::Joined(..)
+                | Waiter::Renewed(..)
                 | Waiter::Begun(..)
                 | Waiter::Released,
                 _,

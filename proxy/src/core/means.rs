@@ -72,6 +72,8 @@ pub enum Waiter {
     Attended(Slot),
     /// A conducted call, for the answer of somebody whom it rang.
     Joined(Slot, u16),
+    /// A conducted call, for a leg that is described anew: its number, and whether it has answered.
+    Renewed(Slot, u16, bool),
     /// A conducted call, for what it had begun under that number.
     Begun(Slot, u32),
     /// Nobody, after the end of a call's media.
@@ -106,6 +108,7 @@ impl Waiter {
             | Self::Early(_)
             | Self::Crossing(..)
             | Self::Attended(_)
+            | Self::Renewed(..)
             | Self::Joined(..) => Answer::Described(Err(ServiceError::Deadline)),
             Self::Released => Answer::Released(Err(ServiceError::Deadline)),
             Self::Registration(_) => Answer::Registered(Err(ServiceError::Deadline)),

@@ -143,8 +143,8 @@ impl Call {
             let branch = self.leg_mut(number).map_or(0, |leg| leg.branch_of(&message));
             let passing = Passing {
                 role: Role::Answer,
-                from: Self::media_branch(number, branch),
-                to: Self::media_leg(CALLER),
+                from: self.media_branch(number, branch),
+                to: self.media_leg(CALLER),
                 sdp: write::sdp(&message).unwrap_or_default(),
                 from_address: self.address_of(number),
                 to_address: self.address_of(CALLER),

@@ -129,6 +129,9 @@ impl Call {
             self.silence(means, turn, &ring);
         }
         self.runs.apology = None;
+        if self.transfer.is_some() {
+            self.part_with_transferor(means, turn);
+        }
         if self.over || self.runs.count >= RUNS_MAX {
             return false;
         }
@@ -219,7 +222,7 @@ impl Call {
 
     /// Ends what this leg hears and says: one thing, or with 0 all of it.
     pub fn stop(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, id: u32) {
-        let effect = Effect::Stop(media::Stop { call: &self.name, leg: Self::media_leg(number), id });
+        let effect = Effect::Stop(media::Stop { call: &self.name, leg: self.media_leg(number), id });
         if means.ask(turn, Waiter::Begun(self.id, 0), effect).is_err() {
             tracing::debug!(call = &*self.name, "too many questions: something is played on");
         }

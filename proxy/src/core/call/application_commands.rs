@@ -278,7 +278,7 @@ impl Call {
         number: u16,
         command: &Command,
     ) -> Result<(GoingKind, Result<Ticket, Full>), String> {
-        let (call, leg, id) = (&*self.name, Self::media_leg(number), begun);
+        let (call, leg, id) = (&*self.name, self.media_leg(number), begun);
         let who = Waiter::Begun(self.id, begun);
         Ok(match command {
             Command::Play { sounds, repeat, stop_on_digit, .. } => {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use proto::application::{Outcome, Parting, Reached, What};
+use proto::application::{Outcome, Parting, Party, Reached, What};
 use proto::media::{self, Described, Repeat, Theirs, Tone};
 use proto::{ServiceError, Ticket};
 use sip::dialog::Outgoing;
@@ -43,6 +43,8 @@ pub(crate) enum RingFor {
     Transfer { id: u32 },
     /// The dial plan goes on behind an application.
     Rest,
+    /// A phone transfers another (RFC 3515).
+    Refer,
 }
 
 impl Call {
@@ -115,6 +117,35 @@ impl Call {
         let serial = self.runs.rung;
         let hands_over = !matches!(why, RingFor::Dial { .. });
         let order = self.order(serial, to, within, diverted, hands_over);
+        self.push_ring(means, why, order);
+    }
+
+    /// The same in the name of somebody else, with an INVITE of its own.
+    pub fn begin_ring_as(
+        &mut self,
+        means: &mut Means,
+        why: RingFor,
+        to: To,
+        by: (String, String),
+        caller: Party,
+        invite: Vec<u8>,
+    ) {
+        self.runs.rung = self.runs.rung.wrapping_add(1);
+        let order = Order {
+            serial: self.runs.rung,
+            to,
+            by,
+            caller,
+            within: None,
+            diverted: None,
+            hands_over: true,
+            invite: invite.into(),
+        };
+        self.push_ring(means, why, order);
+    }
+
+    fn push_ring(&mut self, means: &mut Means, why: RingFor, order: Order) {
+        let serial = order.serial;
         let ringing = Ringing { serial, context: None, why, number: None, asked: None, has_rung: false };
         self.runs.rings.push(ringing);
         means.errands.push_back(Errand::Ring(self.id, Box::new(order)));
@@ -132,7 +163,7 @@ impl Call {
         let callee = self.runs.run.as_ref().map(|run| run.callee.clone()).unwrap_or_default();
         let by = if callee.user.is_empty() { &caller } else { &callee };
         let by = if by.user.is_empty() { Default::default() } else { (by.user.clone(), by.number.clone()) };
-        Order { serial, to, by, caller, within, diverted, hands_over }
+        Order { serial, to, by, caller, within, diverted, hands_over, invite: Box::default() }
     }
 
     /// Which context rings.
@@ -152,6 +183,7 @@ impl Call {
             RingFor::Dial { leg, id } => {
                 self.tell(turn, What::Dialled { leg, id, outcome: Outcome::Ringing });
             }
+            RingFor::Refer => self.on_transfer_rings(means, turn),
             RingFor::Transfer { .. } | RingFor::Rest => {
                 self.play_plainly(means, turn, media::Sound::Tone(RINGBACK), Repeat::Forever);
             }
@@ -179,6 +211,7 @@ impl Call {
                 self.stop(means, turn, CALLER, 0);
                 self.refuse_command(turn, id, &format!("nobody took the call: {why:?}"));
             }
+            RingFor::Refer => self.on_transfer_failed(means, turn, why),
             RingFor::Transfer { .. } | RingFor::Rest => {
                 self.stop(means, turn, CALLER, 0);
                 self.go_on(means, turn);
@@ -235,6 +268,7 @@ impl Call {
                 self.runs.legs.push((leg, number));
                 self.tell(turn, What::Answered { leg });
             }
+            RingFor::Refer => self.complete_transfer(means, turn, number),
             RingFor::Transfer { .. } | RingFor::Rest => {
                 self.stop(means, turn, CALLER, 0);
                 self.join(means, turn, 0, CALLER, Some(number));
@@ -247,7 +281,7 @@ impl Call {
     pub fn join(&mut self, means: &mut Means, turn: &mut Turn<'_>, id: u32, number: u16, with: Option<u16>) {
         self.runs.begun += 1;
         let begun = self.runs.begun;
-        let (leg, other) = (Self::media_leg(number), with.map(Self::media_leg));
+        let (leg, other) = (self.media_leg(number), with.map(|with| self.media_leg(with)));
         let effect = Effect::Bridge(media::Bridge { call: &self.name, leg, with: other });
         if means.ask(turn, Waiter::Begun(self.id, begun), effect).is_err() {
             return self.refuse_command(turn, id, "too many questions");
@@ -281,7 +315,7 @@ impl Call {
             let sounds = [media::Sound::Tone(ON_HOLD)];
             let play = media::Play {
                 call: &self.name,
-                leg: Self::media_leg(number),
+                leg: self.media_leg(number),
                 id: self.runs.begun,
                 sounds: &sounds,
                 repeat: Repeat::Forever,
@@ -374,12 +408,18 @@ impl Call {
     }
 
     /// BYE to one leg, and nothing is left of it.
-    fn hang_up_leg(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, reason: Option<&[u8]>) {
+    pub fn hang_up_leg(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        number: u16,
+        reason: Option<&[u8]>,
+    ) {
         self.say_bye(means, turn, number, reason);
         self.let_go(means, turn, number);
     }
 
-    fn let_go(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+    pub fn let_go(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
         if let Some(leg) = self.leg_mut(number) {
             leg.dialog = None;
         }
@@ -410,7 +450,7 @@ impl Call {
         repeat: Repeat,
     ) {
         self.runs.begun += 1;
-        let (call, leg, id) = (&*self.name, Self::media_leg(CALLER), self.runs.begun);
+        let (call, leg, id) = (&*self.name, self.media_leg(CALLER), self.runs.begun);
         let play = media::Play { call, leg, id, sounds: &[sound], repeat, stop_on_digit: false };
         if means.ask(turn, Waiter::Begun(self.id, id), Effect::Play(play)).is_err() {
             tracing::debug!(call = &*self.name, "too many questions: a caller hears nothing");

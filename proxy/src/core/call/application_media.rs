@@ -108,7 +108,7 @@ impl Call {
         theirs: Theirs<'_>,
         who: Waiter,
     ) -> Result<Ticket, crate::core::slots::Full> {
-        let (leg, address) = (Self::media_leg(number), self.address_of(number));
+        let (leg, address) = (self.media_leg(number), self.address_of(number));
         self.attend_at(means, turn, leg, theirs, address, who)
     }
 
@@ -338,7 +338,7 @@ impl Call {
 
     /// A digit that came beside the sound does what one in it would do, and comes back as an event of the media server.
     pub fn press(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, digit: char) {
-        let (call, leg) = (&*self.name, Self::media_leg(number));
+        let (call, leg) = (&*self.name, self.media_leg(number));
         let effect = Effect::Press(media::Press { call, leg, digit });
         if means.ask(turn, Waiter::Begun(self.id, 0), effect).is_err() {
             tracing::debug!(call, "too many questions: a digit is lost");
@@ -366,7 +366,9 @@ impl Call {
         }
         match event {
             MediaEvent::Digit { leg, digit, .. } => {
-                self.on_digit(turn, u16::try_from(leg.number).unwrap_or(OURSELVES), digit);
+                let number = self.legs.iter().position(|known| known.media == leg.number);
+                let number = number.and_then(|number| u16::try_from(number).ok());
+                self.on_digit(turn, number.unwrap_or(OURSELVES), digit);
             }
             MediaEvent::Played { id, why, .. } => {
                 self.on_over(turn, id, |going| What::Played { leg: going.leg, id: going.id, why })

@@ -12,7 +12,6 @@ use sip::message::{Message, Name};
 use sip::transport::NextHop;
 use sip::uri::Uri;
 
-use super::CALLER;
 use crate::core::best::Answer;
 use crate::core::edge::Edge;
 use crate::core::effect::Turn;
@@ -49,6 +48,8 @@ pub(crate) struct Order {
     pub diverted: Option<(String, u8)>,
     /// Whether an application may take the call when nobody else does.
     pub hands_over: bool,
+    /// The INVITE that is turned to whom is rung; empty for the caller's own.
+    pub invite: Box<[u8]>,
 }
 
 /// Where a call is to go.
@@ -83,8 +84,13 @@ impl Edge {
     fn open_ring(&mut self, turn: &Turn<'_>, slot: Slot, order: &Order) -> Option<Slot> {
         let settings = Arc::clone(&self.means.settings);
         let call = self.means.calls.get(slot)?;
-        let Some(NextHop::Flow(flow)) = call.leg(CALLER)?.reached else { return None };
-        let octets = order.request(&settings, &call.runs.invite)?;
+        let flow_of = |leg: &super::leg::Leg| match leg.reached {
+            Some(NextHop::Flow(flow)) => Some(flow),
+            Some(NextHop::Address { .. }) | None => None,
+        };
+        let flow = call.legs.iter().find_map(flow_of)?;
+        let invite = if order.invite.is_empty() { &call.runs.invite } else { &order.invite };
+        let octets = order.request(&settings, invite)?;
         let until = order.within.map(|within| turn.now + within);
         let ring = Ring { serial: order.serial, caller: order.caller.clone(), until };
         let context = ResponseContext {

@@ -27,6 +27,10 @@ pub(crate) struct Asking {
 pub(crate) enum Why {
     /// The session goes on (RFC 4028 §10).
     Refresh,
+    /// How far a transfer is (RFC 3515 §2.4.4).
+    Notify,
+    /// It is to hear somebody else.
+    Renew,
 }
 
 impl Call {
@@ -94,6 +98,8 @@ impl Call {
         }
         match asking.why {
             Why::Refresh => self.on_refreshed(means, turn, &asking, status.code(), message),
+            Why::Renew => self.on_renew_answered(means, turn, &asking, status.code(), message),
+            Why::Notify => {}
         }
         true
     }
@@ -112,7 +118,8 @@ impl Call {
         let asking = self.askings.remove(place);
         match asking.why {
             // RFC 4028 §10: as if it had said 408.
-            Why::Refresh => self.expire(means, turn, asking.number),
+            Why::Refresh | Why::Renew => self.expire(means, turn, asking.number),
+            Why::Notify => {}
         }
         true
     }

@@ -153,13 +153,16 @@ impl Call {
         if request.method == Method::Bye {
             Self::refuse(means, turn, server, Status::of(200));
             let reason = message.first(Name::Reason);
-            if self.leg_has_left(means, turn, number) {
+            if self.transferor_has_left(means, turn, number) || self.leg_has_left(means, turn, number) {
                 return;
             }
             return self.end(means, turn, Some(number), reason);
         }
         if request.method == Method::Prack {
             return self.on_prack(means, turn, message, server);
+        }
+        if request.method == Method::Refer && self.partner(number).is_some() {
+            return self.on_refer(means, turn, message, server, number);
         }
         if is_invite {
             Self::refuse(means, turn, server, Status::of(100));
@@ -271,8 +274,8 @@ impl Call {
     pub fn passing<'a>(&self, role: Role, from: u16, to: u16, sdp: &'a [u8]) -> Passing<'a> {
         Passing {
             role,
-            from: Self::media_leg(from),
-            to: Self::media_leg(to),
+            from: self.media_leg(from),
+            to: self.media_leg(to),
             sdp,
             from_address: self.address_of(from),
             to_address: self.address_of(to),

@@ -116,9 +116,11 @@ impl Call {
         hop: Option<sip::transport::NextHop>,
     ) {
         let remote_tag = message.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        let is_known = self.leg(number).is_some_and(|leg| leg.is_of(message.call_id(), remote_tag));
-        if is_known {
-            self.repeat_ack(turn, number);
+        // A transfer may have given the leg another number.
+        let of_leg = |leg: &super::leg::Leg| leg.is_of(message.call_id(), remote_tag);
+        let number = self.leg(number).filter(|leg| of_leg(leg)).map(|_| usize::from(number));
+        if let Some(number) = number.or_else(|| self.legs.iter().position(of_leg)) {
+            self.repeat_ack(turn, number as u16);
         } else {
             late::end(means, turn, message, hop);
         }

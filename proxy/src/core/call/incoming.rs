@@ -92,6 +92,9 @@ impl ResponseContext {
         let tag = answer::to_tag(&means.settings, &message);
         let secure = self.flow.transport.is_secure();
         let mut leg = Leg::new(request.call_id, &tag);
+        leg.media = 0;
+        leg.user.clone_from(&self.caller);
+        leg.learn_methods(&message);
         let Ok(dialog) = Dialog::uas(&message, tag.as_bytes(), Status::of(180), secure) else {
             return Begun::Refused;
         };
@@ -120,6 +123,8 @@ impl ResponseContext {
             crossings: SmallVec::new(),
             askings: SmallVec::new(),
             reliable,
+            transfer: None,
+            transfers: 0,
             serial: 0,
             has_media: false,
             ending: None,

@@ -29,16 +29,18 @@ impl ResponseContext {
         let (mut number, context) = (self.branches[place].leg, self.id);
         let (from_address, rings) = (Some(self.flow.remote.ip()), self.ring.is_some());
         let octets = self.read_request(means);
+        let user = self.branches[place].target.user.clone();
         let asked = means.with_call(turn, slot, |call, means, turn| {
             if number == NO_LEG {
                 number = call.add_leg(means)?;
+                call.leg_mut(number)?.user = user;
             }
             if call.leg(number).is_some_and(|leg| leg.offer.is_some()) {
                 return Some(None);
             }
             let who = Waiter::Offered(context, place as u16);
             if rings {
-                let (leg, address) = (Call::media_leg(number), Some(hop.remote().ip()));
+                let (leg, address) = (call.media_leg(number), Some(hop.remote().ip()));
                 return Some(Some(call.attend_at(means, turn, leg, Theirs::Nothing, address, who)));
             }
             let message = Message::parse(&octets, &means.settings.limits).ok();
@@ -47,8 +49,8 @@ impl ResponseContext {
             };
             let passing = Passing {
                 role: Role::Offer,
-                from: Call::media_leg(CALLER),
-                to: Call::media_leg(number),
+                from: call.media_leg(CALLER),
+                to: call.media_leg(number),
                 sdp,
                 from_address,
                 to_address: Some(hop.remote().ip()),
@@ -169,18 +171,23 @@ impl ResponseContext {
 }
 
 impl Call {
+    /// The number of the next leg; `None` when there are too many.
+    pub fn next_leg(&self) -> Option<u16> {
+        u16::try_from(self.legs.len()).ok().filter(|_| self.legs.len() < LEGS_MAX)
+    }
+
     /// Makes a leg more; `None` when there are too many.
     fn add_leg(&mut self, means: &mut Means) -> Option<u16> {
-        let number = u16::try_from(self.legs.len()).ok().filter(|_| self.legs.len() < LEGS_MAX)?;
+        let number = self.next_leg()?;
         let (call_id, tag) = (write::draw_call_id(means), write::draw(means));
         means.calls.add_tag(&tag, self.id, number);
-        self.legs.push(Leg::new(call_id.as_bytes(), &tag));
+        self.legs.push(Leg { media: u32::from(number), ..Leg::new(call_id.as_bytes(), &tag) });
         Some(number)
     }
 
     /// The name of one answer of a leg towards the media server.
-    pub fn media_branch(number: u16, branch: u32) -> media::Leg {
-        media::Leg { number: u32::from(number), branch }
+    pub fn media_branch(&self, number: u16, branch: u32) -> media::Leg {
+        media::Leg { branch, ..self.media_leg(number) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A leg: one dialog of a conducted call, and how its phone is reached.
 
+use std::sync::Arc;
+
 use sip::dialog::Dialog;
 use sip::message::Message;
 use sip::transport::{Flow, ListenerId, NextHop, Transport};
@@ -30,6 +32,10 @@ pub(crate) struct Leg {
     pub listener: ListenerId,
     /// The offer that its INVITE carries.
     pub offer: Option<Vec<u8>>,
+    /// Its number towards the media server, which stays when the legs change places.
+    pub media: u32,
+    /// Who is there, where it is a user of ours.
+    pub user: Option<Arc<proto::User>>,
     /// The ACK of the last 2xx, for its repeats.
     pub ack: Vec<u8>,
     /// Its early dialogs whose responses we acknowledge.
@@ -58,6 +64,8 @@ impl Leg {
             reached: None,
             listener: ListenerId(0),
             offer: None,
+            media: u32::MAX,
+            user: None,
             ack: Vec::new(),
             early: SmallVec::new(),
             timer: None,

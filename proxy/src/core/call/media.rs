@@ -53,8 +53,8 @@ impl Call {
     }
 
     /// The media of a leg, as it is known to the media server.
-    pub fn media_leg(number: u16) -> media::Leg {
-        media::Leg::new(u32::from(number))
+    pub fn media_leg(&self, number: u16) -> media::Leg {
+        media::Leg::new(self.leg(number).map_or(u32::from(number), |leg| leg.media))
     }
 
     /// Where a leg's phone is, as its messages say.
@@ -67,7 +67,8 @@ impl Call {
         if !self.has_media {
             return;
         }
-        let effect = Effect::Release(media::Release { call: &self.name, leg: leg.map(Self::media_leg) });
+        let effect =
+            Effect::Release(media::Release { call: &self.name, leg: leg.map(|leg| self.media_leg(leg)) });
         if means.ask(turn, Waiter::Released, effect).is_err() {
             tracing::warn!(call_id = %self.shown_call_id(), "too many questions: the media server is not told of an end");
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
 
+use sip::header::Replaces;
 use sip::wheel::Wheel;
 
 use super::Call;
@@ -59,6 +60,18 @@ impl Calls {
             return None;
         }
         leg.is_of(request.call_id, request.from_tag).then_some((slot, number))
+    }
+
+    /// The leg whose dialog somebody is to take the place in (RFC 3891 §3): either tag may be ours, as the one says it
+    /// or the other.
+    pub fn find_replaced(&self, replaces: &Replaces<'_>) -> Option<(Slot, u16)> {
+        [(replaces.to_tag, replaces.from_tag), (replaces.from_tag, replaces.to_tag)].iter().find_map(
+            |(own, theirs)| {
+                let (slot, number) = *self.by_tag.get(*own)?;
+                let call = self.slots.get(slot)?.as_ref().filter(|call| !call.over)?;
+                call.leg(number)?.is_of(replaces.call_id, theirs).then_some((slot, number))
+            },
+        )
     }
 
     /// The call of that name.

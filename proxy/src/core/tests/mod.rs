@@ -11,6 +11,7 @@ mod conducted;
 mod conducted_races;
 mod conducted_reliable;
 mod conducted_sessions;
+mod conducted_transfers;
 mod dialogs;
 mod divert;
 mod failover;

@@ -1,0 +1,302 @@
+//! Transfers (RFC 3515, RFC 3892): the REFER of a phone that talks is done here, and crosses to nobody. Blind: whom it
+//! names is rung as if the phone had dialled that itself, and takes its place. Attended (RFC 3891 in Refer-To): whom it
+//! talks with in another call of ours takes its place at once.
+
+use sip::header::{ReferTo, Replaces};
+use sip::message::{Message, Method, Name, Status};
+use sip::transaction::TransactionId;
+
+use proto::application::{Party, Reached};
+
+use super::application::Errand;
+use super::application_legs::RingFor;
+use super::application_ring::To;
+use super::asking::Why;
+use super::{CALLER, Call};
+use crate::core::answer;
+use crate::core::effect::Turn;
+use crate::core::means::Means;
+use crate::core::slots::Slot;
+use crate::core::text::Text;
+
+/// A transfer under way. Who is transferred is the call's caller by then.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    /// The leg that asked for it.
+    by: u16,
+    /// The number of its REFER where it was not the first of the dialog (RFC 3515 §2.4.6).
+    id: Option<u32>,
+    /// False when it wants to hear nothing of it (RFC 4488 §4).
+    notifies: bool,
+    /// True when it has hung up.
+    has_left: bool,
+}
+
+impl Call {
+    /// A REFER of one of two that talk.
+    pub fn on_refer(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        message: &Message<'_>,
+        server: TransactionId,
+        number: u16,
+    ) {
+        let mut all = message.elements(Name::ReferTo);
+        let refer_to = all.next().and_then(|value| ReferTo::parse(value).ok());
+        let (Some(refer_to), None) = (refer_to, all.next()) else {
+            // §2.4.2: exactly one.
+            return Self::refuse(means, turn, server, Status::of(400));
+        };
+        if refer_to.method().is_some_and(|method| method != b"INVITE") {
+            return Self::refuse(means, turn, server, Status::of(603));
+        }
+        let busy = self.transfer.is_some() || self.runs.run.is_some() || self.asks_for_session();
+        if busy || self.crossings.iter().any(super::crossing::Crossing::changes_session) {
+            return Self::refuse(means, turn, server, Status::of(491));
+        }
+        if self.transfers >= TRANSFERS_MAX {
+            return Self::refuse(means, turn, server, Status::of(603));
+        }
+        let wants_none =
+            message.unknown(b"Refer-Sub").is_some_and(|value| value.eq_ignore_ascii_case(b"false"));
+        let more: &[(&str, &str)] = if wants_none { &[("Refer-Sub", "false")] } else { &[] };
+        answer::respond(means, turn, server, Status::of(202), None, more);
+        let cseq = message.cseq().map_or(0, |cseq| cseq.number);
+        let id = (self.transfers > 0).then_some(cseq);
+        self.transfers += 1;
+        if number == CALLER {
+            self.turn_round(means);
+        }
+        let by = self.peer.unwrap_or(number);
+        self.transfer = Some(Transfer { by, id, notifies: !wants_none, has_left: false });
+        self.notify_transfer(means, turn, 100);
+        means.counters.transfers += 1;
+        let replaced = refer_to.replaces();
+        let replaced = replaced.as_deref().and_then(|value| Replaces::parse(value).ok());
+        match replaced.map(|replaces| means.calls.find_replaced(&replaces)) {
+            Some(Some((other, leg))) if other != self.id => {
+                self.attend_transfer(means, turn, message, other, leg)
+            }
+            Some(_) => {
+                tracing::info!(call_id = %self.shown_call_id(), "a transfer names a dialog that is not here");
+                self.fail_transfer(means, turn, 481);
+            }
+            None => self.transfer_blindly(means, turn, message, &refer_to),
+        }
+    }
+
+    /// Rings whom a REFER names.
+    fn transfer_blindly(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        message: &Message<'_>,
+        refer_to: &ReferTo<'_>,
+    ) {
+        let Some(transfer) = &self.transfer else { return };
+        // Only the address: headers of the URI are not for us to say (RFC 3261 §19.1.5).
+        let address = refer_to.name_addr.address;
+        let end = address.iter().position(|octet| *octet == b'?').unwrap_or(address.len());
+        let target = String::from_utf8_lossy(&address[..end]).into_owned();
+        let by = transfer.by;
+        let Some(invite) = self.referred_invite(means, by, message) else {
+            return self.fail_transfer(means, turn, 500);
+        };
+        let of = |leg: u16| self.leg(leg).and_then(|leg| leg.user.clone());
+        let (transferor, caller) = (of(by), of(CALLER));
+        let caller = caller.map(|user| Party {
+            user: user.name.clone(),
+            number: user.extension.clone().unwrap_or_default(),
+            display_name: user.display_name.clone(),
+        });
+        let by = transferor.map(|user| (user.name.clone(), user.extension.clone().unwrap_or_default()));
+        self.begin_ring_as(
+            means,
+            RingFor::Refer,
+            To::Number(target),
+            by.unwrap_or_default(),
+            caller.unwrap_or_default(),
+            invite,
+        );
+    }
+
+    /// The INVITE to whom a REFER names: from who is transferred, and saying by whom (RFC 3892 §2.2).
+    fn referred_invite(&self, means: &Means, by: u16, refer: &Message<'_>) -> Option<Vec<u8>> {
+        let caller = self.leg(CALLER)?.dialog.as_ref()?.remote();
+        let transferor = self.leg(by)?.dialog.as_ref()?.remote();
+        let mut octets = Vec::with_capacity(512);
+        let domain = &means.settings.config.domain;
+        octets.extend_from_slice(
+            format!("INVITE sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {domain};branch=z9hG4bK0\r\n")
+                .as_bytes(),
+        );
+        let referred_by = refer.first(Name::ReferredBy).unwrap_or(transferor);
+        let to = format!("<sip:{domain}>");
+        for (name, value) in [
+            ("Max-Forwards", &b"70"[..]),
+            ("From", &[caller, b";tag=0"].concat()),
+            ("To", to.as_bytes()),
+            ("Call-ID", self.name.as_bytes()),
+            ("CSeq", b"1 INVITE"),
+            ("Contact", to.as_bytes()),
+            ("Referred-By", referred_by),
+            ("Allow", ALLOW),
+            ("Content-Length", b"0"),
+        ] {
+            octets.extend_from_slice(name.as_bytes());
+            octets.extend_from_slice(b": ");
+            octets.extend_from_slice(value);
+            octets.extend_from_slice(b"\r\n");
+        }
+        octets.extend_from_slice(b"\r\n");
+        Some(octets)
+    }
+
+    /// Takes over whom the transferor talks with in another call; that call ends.
+    fn attend_transfer(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        message: &Message<'_>,
+        other: Slot,
+        replaced: u16,
+    ) {
+        let found = means.calls.get(other).map(|call| {
+            let is_free = call.transfer.is_none() && call.runs.run.is_none() && call.crossings.is_empty();
+            (call.partner(replaced).filter(|_| is_free), call.is_unanswered().then_some(call.context))
+        });
+        let Some((target, rings)) = found else { return self.fail_transfer(means, turn, 481) };
+        if let Some(context) = rings.filter(|_| replaced == CALLER) {
+            // It rings there still: it is silenced, and rung for who is transferred.
+            means.errands.push_back(Errand::Silence(context));
+            if let Some(Ok(refer_to)) = message.first(Name::ReferTo).map(ReferTo::parse) {
+                return self.transfer_blindly(means, turn, message, &refer_to);
+            }
+        }
+        let Some(target) = target else { return self.fail_transfer(means, turn, 603) };
+        let Some(number) = self.adopt(means, other, target) else {
+            return self.fail_transfer(means, turn, 503);
+        };
+        means.with_call(turn, other, |call, means, turn| {
+            call.end(means, turn, Some(target), Some(TRANSFERRED))
+        });
+        self.complete_transfer(means, turn, number);
+        self.renew(means, turn, number);
+    }
+
+    /// Somebody takes the transferor's place.
+    pub fn complete_transfer(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+        self.part_with_transferor(means, turn);
+        self.stop(means, turn, CALLER, 0);
+        self.peer = Some(number);
+        self.peer_knows = false;
+        self.renew(means, turn, CALLER);
+    }
+
+    /// The transferor hears that it is done, and is hung up on.
+    pub fn part_with_transferor(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        self.notify_transfer(means, turn, 200);
+        let Some(transfer) = self.transfer.take() else { return };
+        if !transfer.has_left {
+            self.hang_up_leg(means, turn, transfer.by, Some(TRANSFERRED));
+        }
+    }
+
+    /// Who was named rings.
+    pub fn on_transfer_rings(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        self.notify_transfer(means, turn, 180);
+    }
+
+    /// Nobody takes the transferor's place: the call is what it was, where he is still there.
+    pub fn fail_transfer(&mut self, means: &mut Means, turn: &mut Turn<'_>, status: u16) {
+        self.notify_transfer(means, turn, status);
+        if self.transfer.take().is_some_and(|transfer| transfer.has_left) {
+            self.end(means, turn, None, Some(NOT_TRANSFERRED));
+        }
+    }
+
+    /// The same for a ringing that has failed.
+    pub fn on_transfer_failed(&mut self, means: &mut Means, turn: &mut Turn<'_>, why: Reached) {
+        let status = match why {
+            Reached::Busy => 486,
+            Reached::Declined => 603,
+            Reached::NoAnswer => 408,
+            Reached::Unreachable | Reached::Dialled => 480,
+        };
+        self.fail_transfer(means, turn, status);
+    }
+
+    /// True when a leg that has said BYE had asked for a transfer, which goes on without it.
+    pub fn transferor_has_left(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) -> bool {
+        let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.by == number) else {
+            return false;
+        };
+        transfer.has_left = true;
+        self.let_go(means, turn, number);
+        true
+    }
+
+    /// Tells the transferor how far it is (RFC 3515 §2.4.4); a final status ends the subscription.
+    fn notify_transfer(&mut self, means: &mut Means, turn: &mut Turn<'_>, status: u16) {
+        let Some(transfer) =
+            self.transfer.as_ref().filter(|transfer| transfer.notifies && !transfer.has_left)
+        else {
+            return;
+        };
+        let (by, id) = (transfer.by, transfer.id);
+        let event = id.map_or(Text::of(format_args!("refer")), |id| Text::of(format_args!("refer;id={id}")));
+        let state: &[u8] = if status < 200 { b"active;expires=180" } else { b"terminated;reason=noresource" };
+        let reason = Status::new(status).map_or("", Status::default_reason);
+        let body = format!("SIP/2.0 {status} {reason}\r\n");
+        let lines = [("Event", event.as_bytes()), ("Subscription-State", state)];
+        let body = Some(("message/sipfrag;version=2.0", body.as_bytes()));
+        self.ask_leg(means, turn, by, Why::Notify, Method::Notify, &lines, body);
+    }
+
+    /// Makes the one that did not call the caller, so that the other may leave.
+    fn turn_round(&mut self, means: &mut Means) {
+        let Some(peer) = self.peer else { return };
+        self.legs.swap(usize::from(CALLER), usize::from(peer));
+        for number in [CALLER, peer] {
+            if let Some(leg) = self.leg(number) {
+                means.calls.add_tag(&leg.tag, self.id, number);
+            }
+        }
+        let other = |number: &mut u16| {
+            *number = if *number == CALLER {
+                peer
+            } else if *number == peer {
+                CALLER
+            } else {
+                *number
+            };
+        };
+        for crossing in &mut self.crossings {
+            other(&mut crossing.from);
+            other(&mut crossing.to);
+        }
+        self.askings.iter_mut().for_each(|asking| other(&mut asking.number));
+    }
+
+    /// Takes a leg of another call over; `None` when there are too many here.
+    pub fn adopt(&mut self, means: &mut Means, other: Slot, number: u16) -> Option<u16> {
+        let own = self.next_leg()?;
+        let there = means.calls.leg_mut(other, number)?;
+        let empty = super::leg::Leg::new(b"", "");
+        let mut leg = std::mem::replace(there, empty);
+        leg.media = u32::from(own);
+        means.calls.add_tag(&leg.tag, self.id, own);
+        self.legs.push(leg);
+        self.has_media = true;
+        Some(own)
+    }
+}
+
+/// Transfers of one call; those that go round in a circle end here.
+const TRANSFERS_MAX: u8 = 10;
+/// What whom we call for somebody else may ask of us.
+const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, NOTIFY";
+/// RFC 3326: why a leg ends whose place another took, and a call that nobody takes.
+const TRANSFERRED: &[u8] = b"SIP;cause=200;text=\"Transferred\"";
+const NOT_TRANSFERRED: &[u8] = b"SIP;cause=480;text=\"Transfer Failed\"";
