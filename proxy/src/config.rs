@@ -66,6 +66,12 @@ pub struct ProxyConfig {
     /// The shortest such time that a phone may ask for; less is refused with 422. Default 90 s, which is the
     /// least. Short ones cost a request of each phone every half of it.
     pub session_expires_min: Duration,
+    /// What a phone on hold hears in a conducted call: a sound file, looked up as those of menus are. Default: a soft
+    /// tone every five seconds; `""` leaves it in silence.
+    pub music_on_hold: Option<String>,
+    /// The code with which a user picks up a call that rings at another's phone: `*86002` for extension 6002. Default
+    /// `*8`; empty turns it off. Conducted calls alone can be picked up.
+    pub pickup: String,
     /// Calls that the call core conducts at once, from the first ring to the end, some 8 KiB each. Default 20000. More
     /// get 503 with Retry-After.
     pub conducted_max: usize,
@@ -119,6 +125,8 @@ impl Default for ProxyConfig {
             anchor: Anchor::Never,
             session_expires: Duration::from_secs(1800),
             session_expires_min: Duration::from_secs(90),
+            music_on_hold: None,
+            pickup: "*8".into(),
             conducted_max: 20_000,
             requests_max: 50_000,
             new_calls_percent: 80,

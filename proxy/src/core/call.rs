@@ -20,12 +20,14 @@ pub(crate) mod asking;
 pub(crate) mod crossed;
 pub(crate) mod crossing;
 pub(crate) mod end;
+pub(crate) mod hold;
 pub(crate) mod incoming;
 pub(crate) mod inputs;
 pub(crate) mod invite;
 pub(crate) mod late;
 pub(crate) mod leg;
 pub(crate) mod media;
+pub(crate) mod pickup;
 pub(crate) mod refer;
 pub(crate) mod reliable;
 pub(crate) mod renew;
@@ -75,6 +77,8 @@ pub(crate) struct Call {
     pub askings: SmallVec<[asking::Asking; 1]>,
     /// What the caller has to acknowledge before the answer.
     pub reliable: reliable::Reliable,
+    /// Who is about to take the call over.
+    pub picking: Option<pickup::Picking>,
     /// The transfer that a phone has asked for.
     pub transfer: Option<refer::Transfer>,
     /// How many there were.

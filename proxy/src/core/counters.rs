@@ -43,6 +43,8 @@ pub struct Counters {
     pub runs_cut: u64,
     /// 2xx that came when another phone had the call or its caller had given up: acknowledged and ended.
     pub late_successes: u64,
+    /// Calls that somebody picked up for another, or took over.
+    pub pickups: u64,
     /// Transfers that phones have asked for.
     pub transfers: u64,
     /// Legs ended because their phone gave no sign in time (RFC 4028).
@@ -120,6 +122,7 @@ impl Counters {
             ("runs_lost", self.runs_lost),
             ("runs_cut", self.runs_cut),
             ("late_successes", self.late_successes),
+            ("pickups", self.pickups),
             ("transfers", self.transfers),
             ("sessions_expired", self.sessions_expired),
             ("media_lost", self.media_lost),

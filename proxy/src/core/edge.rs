@@ -362,25 +362,16 @@ impl Edge {
             (Waiter::Client(transaction), Answer::Resolved(answer)) => {
                 client::found(&mut self.means, turn, transaction, answer);
             }
-            (Waiter::Early(slot), Answer::Described(answer)) => {
-                self.means
-                    .with_call(turn, slot, |call, means, turn| call.on_early_answer(means, turn, answer));
-            }
-            (Waiter::Crossing(slot, serial), Answer::Described(answer)) => {
+            (
+                Waiter::Early(slot)
+                | Waiter::Crossing(slot, _)
+                | Waiter::Attended(slot)
+                | Waiter::Joined(slot, _)
+                | Waiter::Renewed(slot, ..),
+                Answer::Described(answer),
+            ) => {
                 self.means.with_call(turn, slot, |call, means, turn| {
-                    call.on_described(means, turn, serial, answer);
-                });
-            }
-            (Waiter::Attended(slot), Answer::Described(answer)) => {
-                self.means.with_call(turn, slot, |call, means, turn| call.on_attended(means, turn, answer));
-            }
-            (Waiter::Joined(slot, serial), Answer::Described(answer)) => {
-                self.means
-                    .with_call(turn, slot, |call, means, turn| call.on_joined(means, turn, serial, answer));
-            }
-            (Waiter::Renewed(slot, number, is_answer), Answer::Described(answer)) => {
-                self.means.with_call(turn, slot, |call, means, turn| {
-                    call.on_renewed(means, turn, number, is_answer, answer);
+                    call.on_media_described(means, turn, waiter, answer);
                 });
             }
             (Waiter::Begun(slot, id), Answer::Done(answer)) => {

@@ -207,6 +207,7 @@ impl Call {
     ) {
         // RFC 3261 §13.2.2.4: who answers before the application does has the call.
         self.leave_run(means, turn, Parting::Transferred);
+        self.drop_picking(means, turn);
         if let Some(ticket) = self.early_asked.take() {
             means.questions.close(ticket);
         }

@@ -128,7 +128,7 @@ impl Call {
     }
 
     /// Asks what an INVITE or UPDATE is answered with, whose request is kept.
-    fn ask_to_attend(
+    pub fn ask_to_attend(
         &mut self,
         means: &mut Means,
         turn: &mut Turn<'_>,
@@ -224,6 +224,7 @@ impl Call {
             }
             self.obey_waiting(means, turn);
         }
+        self.on_answer_said(means, turn, serial);
     }
 
     /// The answer to a request of a leg in words of our own.

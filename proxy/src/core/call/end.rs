@@ -154,6 +154,7 @@ impl Call {
         for ring in std::mem::take(&mut self.runs.rings) {
             self.silence(means, turn, &ring);
         }
+        self.drop_picking(means, turn);
         if let Some(ticket) = self.early_asked.take() {
             means.questions.close(ticket);
         }

@@ -72,6 +72,15 @@ impl ResponseContext {
         matches!(begun, Begun::Conducted(_) | Begun::InDialog)
     }
 
+    /// How the caller is reached.
+    fn reach_caller(&self, leg: &mut Leg) {
+        leg.listener = self.flow.listener;
+        leg.reached = Some(NextHop::Flow(self.flow));
+        // A phone that is reached as its Contact says needs no flow, and behind a proxy it is not the phone's.
+        let keeps_flow = self.first_hop && (self.behind_nat || self.flow.connection.is_some());
+        leg.flow = keeps_flow.then_some(self.flow);
+    }
+
     fn conduct(&self, means: &mut Means, turn: &Turn<'_>, octets: &[u8]) -> Begun {
         let limits = means.settings.limits;
         let Ok(message) = Message::parse(octets, &limits) else { return Begun::Refused };
@@ -99,11 +108,7 @@ impl ResponseContext {
             return Begun::Refused;
         };
         leg.dialog = Some(dialog);
-        leg.listener = self.flow.listener;
-        leg.reached = Some(NextHop::Flow(self.flow));
-        // A phone that is reached as its Contact says needs no flow, and behind a proxy it is not the phone's.
-        let keeps_flow = self.first_hop && (self.behind_nat || self.flow.connection.is_some());
-        leg.flow = keeps_flow.then_some(self.flow);
+        self.reach_caller(&mut leg);
         if means.calls.has_tag(&tag) {
             return Begun::Merged;
         }
@@ -123,6 +128,7 @@ impl ResponseContext {
             crossings: SmallVec::new(),
             askings: SmallVec::new(),
             reliable,
+            picking: None,
             transfer: None,
             transfers: 0,
             serial: 0,

@@ -1,8 +1,9 @@
 //! How a conducted call learns what happens: the edge hands it here, by the user of the transaction, by the tag of
 //! the dialog, or by the name of the call.
 
+use proto::ServiceError;
 use proto::application::Parting;
-use proto::media::MediaEvent;
+use proto::media::{Described, MediaEvent};
 use sip::message::{Message, Status};
 use sip::transaction::{Failure, TransactionId, TransactionKey};
 use sip::transport::Packet;
@@ -11,7 +12,7 @@ use super::{CALLER, late};
 use crate::core::answer;
 use crate::core::edge::Edge;
 use crate::core::effect::Turn;
-use crate::core::means::User;
+use crate::core::means::{User, Waiter};
 use crate::core::request::Request;
 use crate::core::response_context::ResponseContext;
 use crate::core::slots::Slot;
@@ -144,6 +145,26 @@ impl Edge {
             self.with_context(turn, context, |context, means, turn| {
                 context.give_up(means, turn, "Media Lost");
             });
+        }
+    }
+}
+
+impl super::Call {
+    /// The media server has described something that this call waits for.
+    pub fn on_media_described(
+        &mut self,
+        means: &mut crate::core::means::Means,
+        turn: &mut Turn<'_>,
+        waiter: Waiter,
+        answer: Result<Described, ServiceError>,
+    ) {
+        match waiter {
+            Waiter::Early(_) => self.on_early_answer(means, turn, answer),
+            Waiter::Crossing(_, serial) => self.on_described(means, turn, serial, answer),
+            Waiter::Attended(_) => self.on_attended(means, turn, answer),
+            Waiter::Joined(_, serial) => self.on_joined(means, turn, serial, answer),
+            Waiter::Renewed(_, number, is_answer) => self.on_renewed(means, turn, number, is_answer, answer),
+            _ => {}
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Leg {
     pub offer: Option<Vec<u8>>,
     /// Its number towards the media server, which stays when the legs change places.
     pub media: u32,
+    /// True while it is on hold and hears music.
+    pub music: bool,
     /// Who is there, where it is a user of ours.
     pub user: Option<Arc<proto::User>>,
     /// The ACK of the last 2xx, for its repeats.
@@ -65,6 +67,7 @@ impl Leg {
             listener: ListenerId(0),
             offer: None,
             media: u32::MAX,
+            music: false,
             user: None,
             ack: Vec::new(),
             early: SmallVec::new(),

@@ -189,6 +189,9 @@ impl Call {
     pub fn complete_transfer(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
         self.part_with_transferor(means, turn);
         self.stop(means, turn, CALLER, 0);
+        if let Some(leg) = self.leg_mut(CALLER) {
+            leg.music = false;
+        }
         self.peer = Some(number);
         self.peer_knows = false;
         self.renew(means, turn, CALLER);
@@ -255,7 +258,7 @@ impl Call {
     }
 
     /// Makes the one that did not call the caller, so that the other may leave.
-    fn turn_round(&mut self, means: &mut Means) {
+    pub fn turn_round(&mut self, means: &mut Means) {
         let Some(peer) = self.peer else { return };
         self.legs.swap(usize::from(CALLER), usize::from(peer));
         for number in [CALLER, peer] {

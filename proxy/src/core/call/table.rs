@@ -69,7 +69,11 @@ impl Calls {
             |(own, theirs)| {
                 let (slot, number) = *self.by_tag.get(*own)?;
                 let call = self.slots.get(slot)?.as_ref().filter(|call| !call.over)?;
-                call.leg(number)?.is_of(replaces.call_id, theirs).then_some((slot, number))
+                let leg = call.leg(number)?;
+                // One that rings has no dialog yet, and its phone's tag may be any.
+                let rings =
+                    leg.dialog.is_none() && leg.reached.is_some() && *leg.call_id == *replaces.call_id;
+                (rings || leg.is_of(replaces.call_id, theirs)).then_some((slot, number))
             },
         )
     }

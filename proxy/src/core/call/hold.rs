@@ -1,0 +1,74 @@
+//! Music on hold: when one of two that talk puts the other on hold (RFC 3264 §8.4), the media server plays to that one
+//! until it is taken back.
+
+use std::time::Duration;
+
+use proto::media::{self, Repeat, Sound, Tone};
+use sip::message::Message;
+use sip::transaction::TransactionId;
+
+use super::{Call, write};
+use crate::core::effect::{Effect, Turn};
+use crate::core::means::{Means, Waiter};
+
+impl Call {
+    /// Whether an INVITE or UPDATE, not answered yet, puts the other on hold; `None` where it holds no offer.
+    pub fn wants_hold(means: &Means, server: TransactionId) -> Option<bool> {
+        let kept = means.endpoint.kept_request(server)?;
+        let request = Message::parse(kept, &means.settings.limits).ok()?;
+        write::sdp(&request).map(is_hold)
+    }
+
+    /// A leg was put on hold, or is heard again.
+    pub fn set_hold(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, on: bool) {
+        let Some(leg) = self.leg_mut(number) else { return };
+        if std::mem::replace(&mut leg.music, on) == on {
+            return;
+        }
+        if !on {
+            return self.stop(means, turn, number, 0);
+        }
+        let settings = std::sync::Arc::clone(&means.settings);
+        let sound = match settings.config.music_on_hold.as_deref() {
+            Some("") => return,
+            Some(file) => Sound::File(file),
+            None => Sound::Tone(ON_HOLD),
+        };
+        self.runs.begun += 1;
+        let (call, leg, id) = (&*self.name, self.media_leg(number), self.runs.begun);
+        let play =
+            media::Play { call, leg, id, sounds: &[sound], repeat: Repeat::Forever, stop_on_digit: false };
+        if means.ask(turn, Waiter::Begun(self.id, 0), Effect::Play(play)).is_err() {
+            tracing::debug!(call = &*self.name, "too many questions: a hold is silent");
+        }
+    }
+}
+
+/// True when who offers this does not want to hear the other: `sendonly`, `inactive`, or an address of nowhere, as
+/// RFC 2543 had it.
+fn is_hold(sdp: &[u8]) -> bool {
+    let mut lines = sdp.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii);
+    lines.any(|line| matches!(line, b"a=sendonly" | b"a=inactive" | b"c=IN IP4 0.0.0.0"))
+}
+
+/// What is heard where no file is named: a soft sign every few seconds that the call is there.
+const ON_HOLD: Tone =
+    Tone { hz: [425, 0], on: Duration::from_millis(200), off: Duration::from_millis(4800), times: 0 };
+
+#[cfg(test)]
+mod tests {
+    use super::is_hold;
+
+    #[test]
+    fn a_hold_is_told_by_direction_or_by_an_address_of_nowhere() {
+        for (sdp, expected) in [
+            ("v=0\r\nm=audio 9 RTP/AVP 0\r\na=sendonly\r\n", true),
+            ("v=0\na=inactive\n", true),
+            ("c=IN IP4 0.0.0.0\r\n", true),
+            ("c=IN IP4 10.0.0.1\r\na=sendrecv\r\n", false),
+            ("a=recvonly\r\n", false),
+        ] {
+            assert_eq!(is_hold(sdp.as_bytes()), expected, "{sdp}");
+        }
+    }
+}
