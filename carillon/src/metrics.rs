@@ -85,6 +85,7 @@ fn write(page: &mut Page, shard: &str, snapshot: &Snapshot) {
         page.counter(name, help, &labels, value);
     }
     write_runs(page, &labels, counters);
+    write_subscriptions(page, &labels, snapshot);
     let gauges = &snapshot.gauges;
     for (name, help, value) in [
         ("carillon_requests_under_way", "Requests being forwarded.", gauges.requests),
@@ -99,6 +100,29 @@ fn write(page: &mut Page, shard: &str, snapshot: &Snapshot) {
     ] {
         page.gauge(name, help, &labels, value as f64);
     }
+}
+
+fn write_subscriptions(page: &mut Page, labels: &[(&str, &str)], snapshot: &Snapshot) {
+    let counters = &snapshot.counters;
+    for (name, help, value) in [
+        ("carillon_subscriptions_total", "Subscriptions begun.", counters.subscriptions),
+        (
+            "carillon_subscriptions_refused_total",
+            "Subscriptions refused by subscriptions_max and subscriptions_per_user_max.",
+            counters.subscriptions_refused,
+        ),
+        (
+            "carillon_subscriptions_failed_total",
+            "Subscriptions whose phone was gone.",
+            counters.subscriptions_failed,
+        ),
+        ("carillon_lamps_left_out_total", "Lamps that were not lit by calls_max.", counters.lamps_left_out),
+        ("carillon_notifies_total", "NOTIFYs of our own.", counters.notifies),
+    ] {
+        page.counter(name, help, labels, value);
+    }
+    let held = snapshot.gauges.subscriptions as f64;
+    page.gauge("carillon_subscriptions", "Subscriptions of phones.", labels, held);
 }
 
 fn write_runs(page: &mut Page, labels: &[(&str, &str)], counters: &Counters) {
