@@ -52,7 +52,7 @@ pub struct Config {
 }
 
 /// `[voicemail.mail]`: the mail server, by which each message is sent to its owner. A server that is away holds up no call:
-/// it is tried again for some four hours, then the e-mail is given up and the message stays in its mailbox.
+/// it is tried again for some two hours, then the e-mail is given up and the message stays in its mailbox.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailConfig {

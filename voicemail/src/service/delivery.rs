@@ -1,4 +1,4 @@
-//! E-mails: written down before the message is filed, sent by one task beside all calls, tried again for hours.
+//! E-mails: written down before the message is filed, sent by one task beside all calls, tried again for some two hours.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -168,6 +168,6 @@ const LOOK: Duration = Duration::from_secs(2);
 const DUE_MAX: u32 = 16;
 /// How long a server may take.
 const SEND_MAX: Duration = Duration::from_secs(20);
-/// Then 30 s, 1 min, 2 min and so on: some four hours in all.
+/// Then 30 s, 1 min, 2 min and so on: some two hours in all.
 const TRIES_MAX: u32 = 9;
 const FIRST_WAIT_MS: u64 = 30_000;
