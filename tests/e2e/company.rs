@@ -14,16 +14,11 @@ use super::scene::{Scene, USUAL_S};
 use super::spoken;
 
 tests! {
-    BARESIP => nobody_answers_and_a_message_is_left_heard_and_deleted,
-        the_attendant_greets_connects_and_greets_again;
+    BARESIP => the_attendant_greets_connects_and_greets_again;
     LINPHONE => linphone_leaves_a_message;
     PYTHON_APPLICATION => an_application_in_python_conducts_a_call;
     NOTHING => a_misspelt_name_is_refused_with_the_name_that_was_meant,
         a_greeting_that_cannot_be_played_is_refused;
-}
-
-fn nobody_answers_and_a_message_is_left_heard_and_deleted() {
-    play("voicemail", &["udp", "udp"]);
 }
 
 fn linphone_leaves_a_message() {
@@ -77,15 +72,10 @@ fn play(scenario: &str, transports: &[&str]) {
 
 /// The company's file as it stands, its greeting, and what the rig compares recordings with.
 fn company() -> Exchange {
-    let [before, deleted] = [Fixed::LeaveMessage, Fixed::MessageDeleted]
-        .map(|said| spoken::sentence(Language::French, &Sentence::Fixed(said)));
+    let before = spoken::sentence(Language::French, &Sentence::Fixed(Fixed::LeaveMessage));
     let (bonjour, bonsoir) = (spoken::greeting(1), spoken::greeting(2));
-    let files: [(&str, &[u8]); 4] = [
-        ("leave-message.wav", &before),
-        ("deleted.wav", &deleted),
-        ("bonjour.wav", &bonjour),
-        ("bonsoir.wav", &bonsoir),
-    ];
+    let files: [(&str, &[u8]); 3] =
+        [("leave-message.wav", &before), ("bonjour.wav", &bonjour), ("bonsoir.wav", &bonsoir)];
     Exchange::start_among(Ground::namespace(), &files, &example())
 }
 
