@@ -186,7 +186,7 @@ fn shards(
             watched.set_mailboxes();
             waiting.follow(Arc::<Changes>::clone(&changes));
         }
-        rooms.follow(changes, runtime.handle());
+        rooms.follow(changes, Arc::clone(&watched), runtime.handle());
         for application in rooms.applications.values() {
             application.follow(Arc::new(Commands(Arc::clone(inboxes))));
         }

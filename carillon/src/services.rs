@@ -16,6 +16,7 @@ use proto::application::Application;
 use proto::directory::{DirectoryClient, DirectoryServer};
 use proto::registrar::{Follower, RegistrarClient, RegistrarServer};
 use proto::{ClientLimits, Directory, Location, Media, MessageWaiting, NearCopy, NearLimits, ServerLimits};
+use proxy::core::notifier::watched::Watched;
 use registrar::{Added, Registrar, UserDirectory, Users};
 use serde::Deserialize;
 use tokio::runtime::Handle;
@@ -204,11 +205,11 @@ impl Rooms {
         })
     }
 
-    /// Tells of changes of registrations from now on.
-    pub fn follow(&self, follower: Arc<dyn Follower>, runtime: &Handle) {
+    /// Tells of changes of registrations from now on, where somebody has subscribed to them.
+    pub fn follow(&self, follower: Arc<dyn Follower>, watched: Arc<Watched>, runtime: &Handle) {
         match (&self.relay, self.location.changes()) {
             (Some(relay), _) => relay.follow(follower),
-            (None, Some(changes)) => drop(runtime.spawn(waiting::relay(changes, follower))),
+            (None, Some(changes)) => drop(runtime.spawn(waiting::relay(changes, follower, watched))),
             (None, None) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! What phones may watch beside calls: what waits in mailboxes, asked of another process where the configuration names
 //! one, and changes at the registrar.
 
+use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use node::rpc;
 use node::telemetry::Page;
 use proto::registrar::{Change, Changes, Follower};
 use proto::{ClientLimits, MessageWaiting, WaitingClient};
+use proxy::core::notifier::watched::Watched;
 use tokio::runtime::Handle;
 use voicemail::Voicemail;
 
@@ -75,14 +77,19 @@ impl Follower for Relay {
     }
 }
 
-/// Tells of the changes at a registrar of this process, as long as it is there.
-pub async fn relay(changes: Arc<Changes>, follower: Arc<dyn Follower>) {
+/// Tells of the changes at a registrar of this process, while somebody has subscribed to a registration: a wake-up for
+/// each REGISTER would cost more than the REGISTER.
+pub async fn relay(changes: Arc<Changes>, follower: Arc<dyn Follower>, watched: Arc<Watched>) {
     loop {
+        poll_fn(|context| watched.poll_registrations(context)).await;
         let mut watch = changes.watch();
         follower.began(changes.run(), watch.from());
-        while let Ok(change) = watch.next().await {
+        while watched.has_registrations() {
+            let Ok(change) = watch.next().await else {
+                follower.lost();
+                break;
+            };
             follower.changed(&change);
         }
-        follower.lost();
     }
 }

@@ -4,12 +4,15 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use node::shard::Spread;
 use node::{Listener, Listeners};
 use proto::media::{Described, Released};
+use proto::registrar::{Lost, Watch};
 use proto::{
     Asked, Directory, Found, Identified, Located, Location, Registered, Reply, ServiceError, Sink, Ticket,
 };
@@ -45,6 +48,9 @@ pub struct Services {
     pub hosts: Vec<(String, SocketAddr)>,
     location: Registrar,
     directory: UserDirectory,
+    registrations: Watch,
+    /// What the edge told of and has not been told.
+    changes: VecDeque<Change>,
 }
 
 /// As much of a configuration as concerns an edge and its users.
@@ -74,6 +80,7 @@ impl Site {
             .expect("good routes");
         let seed = [1, 2, 3, 4].map(|word| word + u64::from(number) * 4);
         let location = Registrar::new(&registrar::Config::default(), seed, 1).expect("the defaults are good");
+        let registrations = location.changes().expect("a registrar in memory tells of changes").watch();
         let directory = UserDirectory::new(config.realm(), users.expect("good users"), None);
         let settings = settings(config, Arc::new(plan), address, number);
         Self {
@@ -84,6 +91,8 @@ impl Site {
                 hosts: Vec::new(),
                 location,
                 directory,
+                registrations,
+                changes: VecDeque::new(),
             },
             address,
         }
@@ -128,6 +137,18 @@ fn settings(config: ProxyConfig, routes: Arc<Plan>, address: SocketAddr, number:
 }
 
 impl Services {
+    /// What changed of calls and registrations, and the edge has not been told; the test tells it, as each shard is.
+    pub fn change(&mut self) -> Option<Change> {
+        if let Some(change) = self.changes.pop_front() {
+            return Some(change);
+        }
+        match pin!(self.registrations.next()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(change)) => Some(Change::Bindings(change.aor)),
+            Poll::Ready(Err(Lost)) => Some(Change::BindingsLost),
+            Poll::Pending => None,
+        }
+    }
+
     fn resolve(&self, host: &str) -> Result<Vec<NextHop>, ServiceError> {
         let known = self.hosts.iter().find(|(name, _)| name == host).map(|(_, remote)| *remote);
         let remote = known.ok_or_else(|| ServiceError::Unavailable("no such host here".into()))?;
@@ -172,8 +193,9 @@ impl Out for Services {
 
     fn forget(&mut self, _: &str, _: &str) {}
 
-    /// No phone here has lamps.
-    fn changed(&mut self, _: Change) {}
+    fn changed(&mut self, change: Change) {
+        self.changes.push_back(change);
+    }
 
     /// Each host has one address: there is none to try before it.
     fn tried(&mut self, _: &NextHop, _: Tried) {}

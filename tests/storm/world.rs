@@ -213,7 +213,10 @@ impl World {
             }
             let wire = std::mem::take(&mut self.sites[site].services.wire);
             if wire.is_empty() {
-                return;
+                let Site { edge, services, .. } = &mut self.sites[site];
+                let Some(change) = services.change() else { return };
+                edge.handle(self.now, Input::Changed(change), services);
+                continue;
             }
             let mut failed = Vec::new();
             for (sending, octets) in wire.sends() {

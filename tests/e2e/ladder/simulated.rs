@@ -129,8 +129,14 @@ impl Simulated {
             if self.are_stopped {
                 return;
             }
-            let Some((ticket, answer)) = self.site.services.answers.pop_front() else { return };
-            self.site.edge.handle(self.now, Input::Answered(ticket, answer), &mut self.site.services);
+            let input = if let Some((ticket, answer)) = self.site.services.answers.pop_front() {
+                Input::Answered(ticket, answer)
+            } else if let Some(change) = self.site.services.change() {
+                Input::Changed(change)
+            } else {
+                return;
+            };
+            self.site.edge.handle(self.now, input, &mut self.site.services);
         }
     }
 }

@@ -260,7 +260,7 @@ async fn what_was_said_before_a_crash_is_filed_by_the_next_start() {
     // The start files them by itself, beside whatever else it does.
     let begun = || async { mailboxes.begun().await.expect("read") };
     while begun().await.len() != 1 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
     let messages = mailboxes.messages("bob").await.expect("read");
     let lengths: Vec<_> =

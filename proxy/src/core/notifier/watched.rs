@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
@@ -18,6 +19,8 @@ pub struct Watched {
     is_on: AtomicBool,
     /// Subscriptions to registrations.
     registrations: AtomicUsize,
+    /// Who waits for the first of them.
+    awaited: Mutex<Option<Waker>>,
     /// True when there are mailboxes at all.
     has_mailboxes: AtomicBool,
     /// Where phones have subscribed to message-summary from, by whose mailbox it is.
@@ -95,16 +98,26 @@ impl Watched {
     }
 
     /// True while anybody has subscribed to a registration.
-    pub(crate) fn has_registrations(&self) -> bool {
-        self.registrations.load(Ordering::Relaxed) > 0
+    pub fn has_registrations(&self) -> bool {
+        self.registrations.load(Ordering::Acquire) > 0
+    }
+
+    /// Waits until somebody has subscribed to a registration: before that, nobody need be told of changes. One may wait.
+    pub fn poll_registrations(&self, context: &Context<'_>) -> Poll<()> {
+        // First the waker, then the look: a subscription between the two wakes it.
+        *self.awaited.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.waker().clone());
+        if self.has_registrations() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// One subscription more, or one less, to a registration.
     pub(crate) fn count_registration(&self, is_more: bool) {
         if is_more {
-            self.registrations.fetch_add(1, Ordering::Relaxed);
+            self.registrations.fetch_add(1, Ordering::AcqRel);
+            if let Some(waker) = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                waker.wake();
+            }
         } else {
-            self.registrations.fetch_sub(1, Ordering::Relaxed);
+            self.registrations.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
@@ -333,6 +346,25 @@ mod tests {
             lasts: Duration::from_secs(60),
             until,
         }
+    }
+
+    #[test]
+    fn who_tells_of_registrations_sleeps_until_somebody_has_subscribed() {
+        struct Woken(AtomicUsize);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (watched, woken) = (Watched::default(), Arc::new(Woken(AtomicUsize::new(0))));
+        let waker = Waker::from(Arc::clone(&woken));
+        let context = Context::from_waker(&waker);
+        assert_eq!(watched.poll_registrations(&context), Poll::Pending);
+        watched.count_registration(true);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(watched.poll_registrations(&context), Poll::Ready(()));
+        watched.count_registration(false);
+        assert!(!watched.has_registrations());
     }
 
     #[test]
