@@ -175,8 +175,16 @@ pub(crate) fn via(
     branch: BranchText,
 ) -> Text {
     let (host, port) = settings.listeners.sent_by(listener, remote);
-    let name = transport.via_name();
-    Text::of(format_args!("SIP/2.0/{name} {host}:{port};rport;branch={}", branch.as_str()))
+    let mut text = Text::default();
+    text.push(b"SIP/2.0/");
+    text.push_str(transport.via_name());
+    text.push(b" ");
+    text.push_str(host);
+    text.push(b":");
+    text.push_number(port);
+    text.push(b";rport;branch=");
+    text.push_str(branch.as_str());
+    text
 }
 
 fn separate(text: &mut Text) {

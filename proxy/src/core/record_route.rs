@@ -56,12 +56,18 @@ fn uri(settings: &Settings, side: Side, secure: bool, token: &[u8]) -> Text {
         text.push(token);
         text.push(b"@");
     }
-    let rest = match side.transport {
-        Transport::Udp => Text::of(format_args!("{host}:{port};lr>")),
+    text.push_str(host);
+    text.push(b":");
+    text.push_number(port);
+    match side.transport {
+        Transport::Udp => {}
         // RFC 3261 §26.2.2: `sips:` says TLS itself.
-        Transport::Tls if secure => Text::of(format_args!("{host}:{port};lr>")),
-        other => Text::of(format_args!("{host}:{port};transport={};lr>", other.param_name())),
-    };
-    text.push(rest.as_bytes());
+        Transport::Tls if secure => {}
+        other => {
+            text.push(b";transport=");
+            text.push_str(other.param_name());
+        }
+    }
+    text.push(b";lr>");
     text
 }

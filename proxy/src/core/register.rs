@@ -204,7 +204,10 @@ impl Edge {
             // RFC 5626 §6.
             headers.push(("Require", "outbound"));
         }
-        headers.extend([("Supported", "path, outbound"), ("Date", date.as_str())]);
+        headers.extend([
+            ("Supported", "path, outbound"),
+            ("Date", std::str::from_utf8(&date).unwrap_or_default()),
+        ]);
         headers.extend(next_nonce.as_deref().map(|next| ("Authentication-Info", next)));
         let user = registering.user.clone().filter(|_| self.means.settings.watched.has_mailboxes());
         // The answer may end the transaction at once.
@@ -333,8 +336,10 @@ fn ask_registrar(
     let behind_nat = nat::is_behind_nat(&registering.flow, message, first_uri.as_ref());
     let mut flow = SmallVec::<[u8; 40]>::new();
     flow::write_binding(&registering.flow, behind_nat, means.settings.tokens.start(), &mut flow);
-    let transport = registering.flow.transport.param_name();
-    let source = Text::of(format_args!("{transport}:{}", registering.flow.remote));
+    let mut source = Text::default();
+    source.push_str(registering.flow.transport.param_name());
+    source.push(b":");
+    source.push_address(registering.flow.remote);
     let call_id = String::from_utf8_lossy(request.call_id);
     let user_agent = message.first(Name::UserAgent).map(String::from_utf8_lossy).unwrap_or_default();
     let question = Register {
@@ -375,19 +380,28 @@ fn other_params(contact: &Contact<'_>) -> String {
 
 /// A binding as a 200 tells it (§10.3 step 8).
 fn contact_line(binding: &proto::Binding<'_>) -> Text {
-    use std::fmt::Write;
-    let mut line = Text::of(format_args!("<{}>", binding.uri));
-    // Writing into memory does not fail.
+    let mut line = Text::default();
+    line.push(b"<");
+    line.push_str(binding.uri);
+    line.push(b">");
     if binding.q < 1000 {
-        let _ = write!(line, ";q=0.{:03}", binding.q);
+        line.push(b";q=0.");
+        for digit in [binding.q / 100, binding.q / 10 % 10, binding.q % 10] {
+            line.push_number(digit);
+        }
     }
     if !binding.instance.is_empty() {
-        let _ = write!(line, ";+sip.instance=\"<{}>\"", binding.instance);
+        line.push(b";+sip.instance=\"<");
+        line.push_str(binding.instance);
+        line.push(b">\"");
     }
     if binding.reg_id != 0 {
-        let _ = write!(line, ";reg-id={}", binding.reg_id);
+        line.push(b";reg-id=");
+        line.push_number(binding.reg_id);
     }
-    let _ = write!(line, "{};expires={}", binding.params, binding.expires_in_s);
+    line.push_str(binding.params);
+    line.push(b";expires=");
+    line.push_number(binding.expires_in_s);
     line
 }
 

@@ -8,13 +8,14 @@ use super::{TransactionId, TransactionKey};
 use crate::transport::NextHop;
 use crate::wheel::Tick;
 
-/// Slots and index of one endpoint. Both have their final size from the beginning, so that no message waits
-/// while they grow; what is not used is not touched.
+/// Slots and index of one endpoint. The slots have their final size from the beginning, and what is not used is not
+/// touched. The index is many small tables: one that grows keeps a message waiting for less than a millisecond, and few
+/// transactions stand on few pages.
 #[derive(Debug)]
 pub(crate) struct Table<U> {
     slots: Vec<Slot<U>>,
     free: u32,
-    index: HashTable<Indexed>,
+    index: [HashTable<Indexed>; PARTS],
     /// The ACK keys of RFC 2543 INVITEs: few, and apart so that a slot has one place in the index.
     acks: HashTable<(TransactionKey, u32)>,
     live: usize,
@@ -116,7 +117,7 @@ impl<U> Table<U> {
         Self {
             slots: Vec::with_capacity(room),
             free: NONE,
-            index: HashTable::with_capacity(room),
+            index: [const { HashTable::new() }; PARTS],
             acks: HashTable::new(),
             live: 0,
         }
@@ -144,7 +145,8 @@ impl<U> Table<U> {
             TransactionId { slot, generation: reused.generation }
         };
         let indexed = Indexed { slot: id.slot, tag: tag_of(key) };
-        self.index.insert_unique(spread(indexed.tag), indexed, |other| spread(other.tag));
+        let hash = spread(indexed.tag);
+        self.index[part(hash)].insert_unique(hash, indexed, |other| spread(other.tag));
         id
     }
 
@@ -162,7 +164,8 @@ impl<U> Table<U> {
         let tag = tag_of(key);
         let fits =
             |other: &Indexed| other.tag == tag && self.at(other.slot).is_some_and(|found| found.key() == key);
-        self.index.find(spread(tag), fits).map(|found| found.slot)
+        let hash = spread(tag);
+        self.index[part(hash)].find(hash, fits).map(|found| found.slot)
     }
 
     /// The slot of the RFC 2543 INVITE whose ACK has this key.
@@ -174,7 +177,8 @@ impl<U> Table<U> {
     pub(crate) fn hide(&mut self, slot: u32) {
         let Some(transaction) = self.at(slot) else { return };
         let (tag, ack) = (tag_of(transaction.key()), transaction.ack_key.as_deref().copied());
-        if let Ok(entry) = self.index.find_entry(spread(tag), |other| other.slot == slot) {
+        let hash = spread(tag);
+        if let Ok(entry) = self.index[part(hash)].find_entry(hash, |other| other.slot == slot) {
             entry.remove();
         }
         if let Some(key) = ack
@@ -240,11 +244,18 @@ fn tag_of(key: TransactionKey) -> u32 {
     key.0 as u32
 }
 
-/// The index looks at the lowest and the highest bits.
+/// A table of the index looks at the lowest and the highest bits.
 fn spread(tag: u32) -> u64 {
     u64::from(tag).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
+/// The table of the index, by bits that it does not look at itself.
+fn part(hash: u64) -> usize {
+    (hash >> 40) as usize % PARTS
+}
+
+/// Tables of the index: with 300,000 transactions each has some 5,000.
+const PARTS: usize = 64;
 /// No slot.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Beyond this many, room is taken as it is needed.
