@@ -9,7 +9,8 @@ fn a_unit_of_work_allocates_no_more_than_the_design_says() {
     // The kept request and the answer of the registrar; the same, the challenge, and a longer request; the kept messages
     // of four transactions, and what the dial plan, the registrar and three response contexts hold. A tenth is for the
     // tables of the index that still grow.
-    let most_of = [(Kind::Options, 0.0), (Kind::Register, 2.1), (Kind::RegisterDigest, 5.1), (Kind::Call, 24.0)];
+    let most_of =
+        [(Kind::Options, 0.0), (Kind::Register, 2.1), (Kind::RegisterDigest, 5.1), (Kind::Call, 24.0)];
     for (kind, most) in most_of {
         let mut shard = Shard::new(kind);
         let mut total = 0;
