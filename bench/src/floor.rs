@@ -15,7 +15,8 @@ pub fn of(kind: Kind) -> io::Result<f64> {
         * match kind {
             Kind::Options | Kind::Register => 1.0,
             Kind::RegisterDigest => 2.0,
-            Kind::Call => 6.5, // six in and seven out, 100 Trying among them
+            // Six in and seven out, 100 Trying among them; a conducted call has as many.
+            Kind::Call | Kind::Conducted => 6.5,
         })
 }
 

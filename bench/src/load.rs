@@ -98,7 +98,7 @@ impl Load {
             }
             while let Some(length) = receive(&self.called, &mut self.buffer)? {
                 let octets = &self.buffer[..length];
-                let Some(number) = role.number(octets) else { continue };
+                let Some(number) = role.call_of(octets) else { continue };
                 let mut last = Vec::new();
                 match role.called(octets, &mut out, &mut last) {
                     Verdict::Send => {

@@ -4,6 +4,7 @@
 //! of both servers alternate. A run with a failed or repeated unit is thrown out and counted.
 
 mod cpu;
+mod deposits;
 mod floor;
 mod load;
 mod memory;
@@ -15,7 +16,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bench::unit::{Call, Challenged, Ends, Options, Register, Role, registration_of_bob};
+use bench::unit::{Call, Challenged, Conducted, Ends, Options, Register, Role, registration_of_bob};
 use load::{Load, Outcome};
 use report::{Case, Extra, Row};
 use server::{Mode, PASSWORD, Peer, Server};
@@ -34,9 +35,10 @@ enum Kind {
     Register,
     RegisterDigest,
     Call,
+    Conducted,
 }
 
-const PLANS: [Plan; 8] = [
+const PLANS: [Plan; 10] = [
     Plan { name: "OPTIONS", kind: Kind::Options, rate: 2_000 },
     Plan { name: "OPTIONS", kind: Kind::Options, rate: 12_000 },
     Plan { name: "REGISTER", kind: Kind::Register, rate: 2_000 },
@@ -45,6 +47,9 @@ const PLANS: [Plan; 8] = [
     Plan { name: "REGISTER with digest", kind: Kind::RegisterDigest, rate: 6_000 },
     Plan { name: "call", kind: Kind::Call, rate: 600 },
     Plan { name: "call", kind: Kind::Call, rate: 2_000 },
+    // Ours is conducted, with its media relayed; Kamailio proxies it.
+    Plan { name: "conducted call", kind: Kind::Conducted, rate: 300 },
+    Plan { name: "conducted call", kind: Kind::Conducted, rate: 1_000 },
 ];
 
 const USERS: u64 = 1_000;
@@ -69,7 +74,8 @@ fn main() -> io::Result<()> {
         &[Peer::Carillon]
     };
     let mut cases = Vec::new();
-    let peers = if options.only.as_deref() == Some(RELAY) { &[] } else { peers };
+    let only_media = matches!(options.only.as_deref(), Some(RELAY | DEPOSITS));
+    let peers = if only_media { &[] } else { peers };
     for plan in PLANS.iter().filter(|plan| options.wants(plan)) {
         let mut case = Case::new(plan.name, plan.rate, floor::of(plan.kind)?);
         for round in 1..=options.rounds {
@@ -100,11 +106,16 @@ fn main() -> io::Result<()> {
         relayed = relay::run(carillon, *rate, *rounds, *time, *alone)?;
         relay::print(&relayed);
     }
+    let mut deposited = Vec::new();
+    if options.only.as_deref().is_none_or(|only| only == DEPOSITS) {
+        deposited = deposits::run(&options.carillon, options.rate, options.time)?;
+        deposits::print(&deposited);
+    }
     if !peers.is_empty() {
         report::print(&cases, &extra);
     }
     if let Some(path) = &options.json {
-        report::write_json(&cases, &extra, &relayed, path)?;
+        report::write_json(&cases, &extra, &relayed, &deposited, path)?;
         println!("written: {}", path.display());
     }
     Ok(())
@@ -112,7 +123,11 @@ fn main() -> io::Result<()> {
 
 /// One server, one run: warmed up for a second, then measured.
 fn measure(plan: Plan, peer: Peer, options: &CommandLine) -> io::Result<Row> {
-    let mode = if plan.kind == Kind::RegisterDigest { Mode::Digest } else { Mode::Open };
+    let mode = match plan.kind {
+        Kind::RegisterDigest => Mode::Digest,
+        Kind::Conducted if peer == Peer::Carillon => Mode::Conducted,
+        _ => Mode::Open,
+    };
     let server = Server::start(peer, mode, USERS, &options.carillon)?;
     let mut load = Load::open(server.address)?;
     let mut ends = Ends {
@@ -121,7 +136,7 @@ fn measure(plan: Plan, peer: Peer, options: &CommandLine) -> io::Result<Row> {
         called: load.called_address()?,
         first: 1_000_000,
     };
-    if plan.kind == Kind::Call {
+    if matches!(plan.kind, Kind::Call | Kind::Conducted) {
         load.ask(&registration_of_bob(&ends), true)?;
     }
     load.run(&*role(plan.kind, ends), plan.rate, Duration::from_secs(1))?;
@@ -169,6 +184,7 @@ fn role(kind: Kind, ends: Ends) -> Box<dyn Role> {
         Kind::Register => Box::new(Register { ends, users: USERS, answer: None }),
         Kind::RegisterDigest => Box::new(Register { ends, users: USERS, answer: Some(digest()) }),
         Kind::Call => Box::new(Call(ends)),
+        Kind::Conducted => Box::new(Conducted(Call(ends))),
     }
 }
 
@@ -232,3 +248,4 @@ impl CommandLine {
 const CLEAN_RATE_MAX: u32 = 16_000;
 /// The cases of media.
 const RELAY: &str = "relay";
+const DEPOSITS: &str = "deposits";

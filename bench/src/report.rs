@@ -135,6 +135,7 @@ pub fn write_json(
     cases: &[Case],
     extra: &Extra,
     relayed: &[crate::relay::Case],
+    deposited: &[crate::deposits::Case],
     path: &Path,
 ) -> io::Result<()> {
     let (clean_rates, memory) = extra.json();
@@ -142,6 +143,7 @@ pub fn write_json(
         "cases": cases.iter().map(Case::json).collect::<Vec<_>>(),
         "clean_call_rates": clean_rates,
         "memory": memory,
+        "deposits": deposited.iter().map(crate::deposits::Case::json).collect::<Vec<_>>(),
         "relay": relayed.iter().map(crate::relay::Case::json).collect::<Vec<_>>(),
     });
     std::fs::write(path, serde_json::to_vec_pretty(&value)?)

@@ -24,6 +24,10 @@ pub enum Mode {
     Open,
     /// Registrations are challenged.
     Digest,
+    /// As open, and we conduct each call, with its media relayed.
+    Conducted,
+    /// As open, with mailboxes; nobody has a phone.
+    Mailboxes,
 }
 
 /// A server that runs; it ends when this is dropped.
@@ -56,6 +60,11 @@ impl Server {
         let server = Self { child, folder, address };
         server.wait_until_it_answers()?;
         Ok(server)
+    }
+
+    /// Where ours keeps what it is told to keep.
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("state")
     }
 
     /// The process at the head of the family.
@@ -125,11 +134,15 @@ fn carillon_command(
     users: u64,
 ) -> io::Result<Command> {
     use std::fmt::Write as _;
-    let trusted = if mode == Mode::Open { "\"127.0.0.0/8\"" } else { "" };
+    let trusted = if mode == Mode::Digest { "" } else { "\"127.0.0.0/8\"" };
+    let anchor = if mode == Mode::Conducted { "always" } else { "never" };
     let mut text = format!(
         "[sip]\nlisten = [\"udp:{address}\"]\n[shard]\nshards = 1\n[log]\nlevel = \"info\"\n\
-         [proxy]\ntrusted = [{trusted}]\n"
+         [proxy]\ntrusted = [{trusted}]\nanchor = \"{anchor}\"\n"
     );
+    if mode == Mode::Mailboxes {
+        text += "[voicemail]\nextension = \"6099\"\nruns_max = 1000\nmessages_max = 1000\ntotal_max = \"10h\"\n";
+    }
     for user in (0..users).map(|number| format!("u{number}")).chain(["alice".into(), "bob".into()]) {
         let _ =
             write!(text, "[[user]]\nname = \"{user}\"\nextension = \"9{user}\"\npassword = \"{PASSWORD}\"\n");

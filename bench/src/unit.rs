@@ -2,6 +2,7 @@
 //! the load costs less than what it measures.
 
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -54,6 +55,10 @@ pub trait Role {
     fn number(&self, octets: &[u8]) -> Option<u64> {
         let value = header(octets, b"Call-ID:")?;
         std::str::from_utf8(value).ok()?.split('-').next()?.parse().ok()
+    }
+    /// What tells the calls of the called end apart.
+    fn call_of(&self, octets: &[u8]) -> Option<u64> {
+        self.number(octets)
     }
 }
 
@@ -216,6 +221,37 @@ impl Role for Call {
             }
             _ => Verdict::Wait,
         }
+    }
+}
+
+/// A call whose ends have dialogs of their own with a server between them, and so Call-IDs of their own.
+pub struct Conducted(pub Call);
+
+impl Role for Conducted {
+    fn first_number(&self) -> u64 {
+        self.0.first_number()
+    }
+
+    fn begin(&self, unit: &mut Unit, out: &mut Vec<u8>) {
+        self.0.begin(unit, out);
+    }
+
+    fn answered(&self, unit: &mut Unit, octets: &[u8], out: &mut Vec<u8>) -> Verdict {
+        self.0.answered(unit, octets, out)
+    }
+
+    fn later(&self, unit: &mut Unit, out: &mut Vec<u8>) {
+        self.0.later(unit, out);
+    }
+
+    fn called(&self, octets: &[u8], out: &mut Vec<u8>, last: &mut Vec<u8>) -> Verdict {
+        self.0.called(octets, out, last)
+    }
+
+    fn call_of(&self, octets: &[u8]) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        header(octets, b"Call-ID:")?.hash(&mut hasher);
+        Some(hasher.finish())
     }
 }
 
