@@ -141,7 +141,8 @@ fn carillon_command(
          [proxy]\ntrusted = [{trusted}]\nanchor = \"{anchor}\"\n"
     );
     if mode == Mode::Mailboxes {
-        text += "[voicemail]\nextension = \"6099\"\nruns_max = 1000\nmessages_max = 1000\ntotal_max = \"10h\"\n";
+        text +=
+            "[voicemail]\nextension = \"6099\"\nruns_max = 1000\nmessages_max = 1000\ntotal_max = \"10h\"\n";
     }
     for user in (0..users).map(|number| format!("u{number}")).chain(["alice".into(), "bob".into()]) {
         let _ =

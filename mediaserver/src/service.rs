@@ -163,9 +163,9 @@ impl Mediaserver {
 impl Media for Mediaserver {
     fn offer(&self, ask: &Offer<'_>, reply: Reply<Described>) -> Asked<Described> {
         let (call, sdp) = (ask.call.to_owned(), ask.sdp.to_vec());
-        let Offer { from, to, from_address, to_address, profile, .. } = *ask;
+        let Offer { from, to, from_address, to_address, .. } = *ask;
         self.ask(ask.call, reply, move |sessions, now, out| {
-            let ask = Offer { call: &call, from, to, sdp: &sdp, from_address, to_address, profile };
+            let ask = Offer { call: &call, from, to, sdp: &sdp, from_address, to_address };
             sessions.offer(now, &ask, out)
         })
     }

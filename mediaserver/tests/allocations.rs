@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mediaserver::core::{Clip, Family, Form, Out, Pair, Piece, Playing, PortId, Recorded, Sessions, Terms};
-use proto::media::{Answer, Attend, Bridge, Leg, MediaEvent, Offer, Profile, Repeat, Theirs};
+use proto::media::{Answer, Attend, Bridge, Leg, MediaEvent, Offer, Repeat, Theirs};
 
 /// A machine that counts what is sent.
 #[derive(Default)]
@@ -63,9 +63,8 @@ impl Call {
     fn relayed() -> Call {
         let mut call = Call::new();
         let (alice, bob) = (sdp("192.0.2.1", 4000, "0"), sdp("192.0.2.2", 5000, "0"));
-        let (from_address, to_address, profile) = (None, None, Profile::default());
-        let offer =
-            Offer { call: "c", from: A, to: B, sdp: alice.as_bytes(), from_address, to_address, profile };
+        let (from_address, to_address) = (None, None);
+        let offer = Offer { call: "c", from: A, to: B, sdp: alice.as_bytes(), from_address, to_address };
         call.sessions.offer(call.now, &offer, &mut call.machine).expect("offered");
         let answer = Answer { call: "c", from: B, to: A, sdp: bob.as_bytes(), from_address };
         call.sessions.answer(call.now, &answer, &mut call.machine).expect("answered");

@@ -109,15 +109,6 @@ pub struct Offer<'a> {
     pub from_address: Option<IpAddr>,
     /// Where the request goes to: decides which of our addresses is shown.
     pub to_address: Option<IpAddr>,
-    /// What the other side is shown.
-    pub profile: Profile,
-}
-
-/// How the SDP that is sent on differs from what came, beside addresses and ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Profile {
-    /// Offer telephone-event (RFC 4733) even where the offerer does not, and make digits of what is heard.
-    pub digits: bool,
 }
 
 /// An answer on its way.

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use node::rpc;
-use proto::media::{Answer, Described, Leg, Media, MediaClient, Offer, Profile};
+use proto::media::{Answer, Described, Leg, Media, MediaClient, Offer};
 use proto::{Asked, ClientLimits, Reply, ServiceError, Sink, Ticket};
 use tokio::runtime::Runtime;
 
@@ -98,7 +98,6 @@ impl Server {
                     sdp: offer.as_bytes(),
                     from_address: near(caller),
                     to_address: near(callee),
-                    profile: Profile::default(),
                 };
                 let to_callee = ask(|reply| client.offer(&offer, reply))?;
                 let answer = Answer {

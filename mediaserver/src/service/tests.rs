@@ -5,7 +5,7 @@ mod dialogue;
 use std::net::UdpSocket;
 
 use proto::Ticket;
-use proto::media::{Leg, Profile};
+use proto::media::Leg;
 
 use super::*;
 
@@ -46,8 +46,8 @@ fn port(described: &Described) -> u16 {
 
 fn offer<'a>(call: &'a str, sdp: &'a [u8]) -> Offer<'a> {
     let near = Some([127, 0, 0, 1].into());
-    let (from, to, profile) = (Leg::new(0), Leg::new(1), Profile::default());
-    Offer { call, from, to, sdp, from_address: near, to_address: near, profile }
+    let (from, to) = (Leg::new(0), Leg::new(1));
+    Offer { call, from, to, sdp, from_address: near, to_address: near }
 }
 
 fn answer<'a>(call: &'a str, sdp: &'a [u8]) -> Answer<'a> {

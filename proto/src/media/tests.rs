@@ -151,7 +151,6 @@ async fn descriptions_go_there_and_back_octet_for_octet() {
         sdp: b"v=0\xff",
         from_address: Some(Ipv4Addr::new(192, 0, 2, 1).into()),
         to_address: Some("2001:db8::1".parse().unwrap()),
-        profile: Profile { digits: true },
     };
     assert!(matches!(client.offer(&offer, inbox.reply(1)), Asked::Later));
     assert_eq!(inbox.next().await, (1, Ok(Described { sdp: b"V=0\xff".to_vec() })));
@@ -243,15 +242,7 @@ async fn statistics_load_and_errors_come_back() {
     assert!(matches!(client.load(loads.reply(2)), Asked::Later));
     assert_eq!(loads.next().await, (2, Ok(load())));
     let mut inbox = Inbox::new();
-    let offer = Offer {
-        call: "full",
-        from: LEG,
-        to: LEG,
-        sdp: b"",
-        from_address: None,
-        to_address: None,
-        profile: Profile::default(),
-    };
+    let offer = Offer { call: "full", from: LEG, to: LEG, sdp: b"", from_address: None, to_address: None };
     assert!(matches!(client.offer(&offer, inbox.reply(3)), Asked::Later));
     let overloaded = ServiceError::Overloaded { retry_after: Duration::from_secs(1) };
     assert_eq!(inbox.next().await, (3, Err(overloaded)));

@@ -9,8 +9,8 @@ pub(super) use events::{event, wired};
 
 use crate::asked::ServiceError;
 use crate::media::{
-    Answer, Attend, Bridge, Collect, Described, Leg, LegStatistics, Load, Offer, Play, Press, Profile,
-    Record, Release, Released, Repeat, Sound, Stop, Theirs, Tone,
+    Answer, Attend, Bridge, Collect, Described, Leg, LegStatistics, Load, Offer, Play, Press, Record,
+    Release, Released, Repeat, Sound, Stop, Theirs, Tone,
 };
 use crate::serve;
 use crate::wire::media::v1;
@@ -88,7 +88,6 @@ impl From<&Offer<'_>> for v1::Offer {
             sdp: ask.sdp.to_vec(),
             from_address: octets(ask.from_address),
             to_address: octets(ask.to_address),
-            digits: ask.profile.digits,
         }
     }
 }
@@ -104,7 +103,6 @@ impl<'a> TryFrom<&'a v1::Offer> for Offer<'a> {
             sdp: &wire.sdp,
             from_address: address(&wire.from_address)?,
             to_address: address(&wire.to_address)?,
-            profile: Profile { digits: wire.digits },
         })
     }
 }

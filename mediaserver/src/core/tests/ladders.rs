@@ -60,7 +60,6 @@ fn a_call_crosses_from_ipv4_to_ipv6() {
         sdp: offered.as_bytes(),
         from_address: None,
         to_address: Some("2001:db8::2".parse().unwrap()),
-        profile: Profile::default(),
     };
     let described = world.sessions.offer(world.now, &ask, &mut world.machine).unwrap();
     let to_bob = String::from_utf8(described.sdp).unwrap();

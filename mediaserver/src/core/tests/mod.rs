@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use proto::ServiceError;
-use proto::media::{Answer, Leg, MediaEvent, Offer, Profile, Release, Released};
+use proto::media::{Answer, Leg, MediaEvent, Offer, Release, Released};
 
 use super::{Family, Form, Out, Pair, PortId, Recorded, Sessions, Terms};
 
@@ -113,8 +113,7 @@ impl World {
     ) -> Result<String, ServiceError> {
         let from_address = near.map(|near| near.parse().unwrap());
         let sdp = sdp.as_bytes();
-        let profile = Profile::default();
-        let ask = Offer { call: "c", from, to, sdp, from_address, to_address: None, profile };
+        let ask = Offer { call: "c", from, to, sdp, from_address, to_address: None };
         let described = self.sessions.offer(self.now, &ask, &mut self.machine)?;
         Ok(String::from_utf8(described.sdp).unwrap())
     }

@@ -43,10 +43,7 @@ impl Call {
         let Passing { role, from, to, sdp, from_address, to_address } = passing;
         let call = &*self.name;
         let effect = match role {
-            Role::Offer => {
-                let profile = media::Profile::default();
-                Effect::Offer(media::Offer { call, from, to, sdp, from_address, to_address, profile })
-            }
+            Role::Offer => Effect::Offer(media::Offer { call, from, to, sdp, from_address, to_address }),
             Role::Answer => Effect::Answer(media::Answer { call, from, to, sdp, from_address }),
         };
         means.ask(turn, who, effect)
