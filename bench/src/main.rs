@@ -60,7 +60,8 @@ fn main() -> io::Result<()> {
         Err(what) => {
             eprintln!(
                 "{what}\nusage: bench [--carillon FILE] [--json FILE] [--seconds N] [--rounds N] [--only NAME] \
-                 [--rate N] [--alone] [--clean-rate] [--memory]"
+                 [--rate N] [--alone]\nNAME is one of {}",
+                names().join(", ")
             );
             std::process::exit(2);
         }
@@ -74,9 +75,7 @@ fn main() -> io::Result<()> {
         &[Peer::Carillon]
     };
     let mut cases = Vec::new();
-    let only_media = matches!(options.only.as_deref(), Some(RELAY | DEPOSITS));
-    let peers = if only_media { &[] } else { peers };
-    for plan in PLANS.iter().filter(|plan| options.wants(plan)) {
+    for plan in PLANS.iter().filter(|plan| options.wants(plan.name) && options.has_rate(plan.rate)) {
         let mut case = Case::new(plan.name, plan.rate, floor::of(plan.kind)?);
         for round in 1..=options.rounds {
             for &peer in peers {
@@ -93,27 +92,28 @@ fn main() -> io::Result<()> {
     }
     let mut extra = Extra::default();
     for &peer in peers {
-        if options.clean_rate {
+        if options.wants(CLEAN_RATE) {
+            eprint!("\r\x1b[K{peer:?}: the highest clean rate ...");
             extra.clean_rates.push((peer, highest_clean_rate(peer, &options)?));
         }
-        if options.memory {
+        if options.wants(MEMORY) {
+            eprint!("\r\x1b[K{peer:?}: memory, two minutes ...");
             extra.memory.push((peer, memory::of(peer, &options.carillon)?));
         }
     }
+    eprint!("\r\x1b[K");
     let mut relayed = Vec::new();
-    if options.only.as_deref().is_none_or(|only| only == RELAY) {
+    if options.wants(RELAY) {
         let CommandLine { carillon, rate, rounds, time, alone, .. } = &options;
         relayed = relay::run(carillon, *rate, *rounds, *time, *alone)?;
         relay::print(&relayed);
     }
     let mut deposited = Vec::new();
-    if options.only.as_deref().is_none_or(|only| only == DEPOSITS) {
+    if options.wants(DEPOSITS) {
         deposited = deposits::run(&options.carillon, options.rate, options.time)?;
         deposits::print(&deposited);
     }
-    if !peers.is_empty() {
-        report::print(&cases, &extra);
-    }
+    report::print(&cases, &extra);
     if let Some(path) = &options.json {
         report::write_json(&cases, &extra, &relayed, &deposited, path)?;
         println!("written: {}", path.display());
@@ -201,8 +201,6 @@ struct CommandLine {
     rate: Option<u32>,
     rounds: usize,
     alone: bool,
-    clean_rate: bool,
-    memory: bool,
 }
 
 impl CommandLine {
@@ -215,15 +213,19 @@ impl CommandLine {
             rate: None,
             rounds: 3,
             alone: false,
-            clean_rate: false,
-            memory: false,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
             match argument.as_str() {
                 "--carillon" => read.carillon = value()?.into(),
                 "--json" => read.json = Some(value()?.into()),
-                "--only" => read.only = Some(value()?),
+                "--only" => {
+                    let name = value()?;
+                    if !names().contains(&name.as_str()) {
+                        return Err(format!("{name} is nothing that is measured"));
+                    }
+                    read.only = Some(name);
+                }
                 "--seconds" => {
                     let seconds = value()?.parse().ok().filter(|seconds| (1..=60).contains(seconds));
                     read.time = Duration::from_secs(seconds.ok_or("--seconds wants 1 to 60")?);
@@ -231,21 +233,32 @@ impl CommandLine {
                 "--rate" => read.rate = Some(value()?.parse().map_err(|_| "--rate wants a number")?),
                 "--rounds" => read.rounds = value()?.parse().map_err(|_| "--rounds wants a number")?,
                 "--alone" => read.alone = true,
-                "--clean-rate" => read.clean_rate = true,
-                "--memory" => read.memory = true,
                 other => return Err(format!("{other} is not an option")),
             }
         }
         Ok(read)
     }
 
-    fn wants(&self, plan: &Plan) -> bool {
-        self.only.as_deref().is_none_or(|only| plan.name == only)
-            && self.rate.is_none_or(|rate| plan.rate == rate)
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == name)
     }
+
+    fn has_rate(&self, rate: u32) -> bool {
+        self.rate.is_none_or(|asked| asked == rate)
+    }
+}
+
+/// What is measured, by the names that `--only` takes.
+fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = PLANS.iter().map(|plan| plan.name).collect();
+    names.dedup();
+    names.extend([RELAY, DEPOSITS, MEMORY, CLEAN_RATE]);
+    names
 }
 
 const CLEAN_RATE_MAX: u32 = 16_000;
 /// The cases of media.
 const RELAY: &str = "relay";
 const DEPOSITS: &str = "deposits";
+const MEMORY: &str = "memory";
+const CLEAN_RATE: &str = "clean-rate";

@@ -85,7 +85,9 @@ impl Extra {
         }
         for (peer, Memory { binding, call }) in &self.memory {
             println!(
-                "memory, {peer:?}: {binding:.0} octets a binding, {call:.0} a call while its transactions live"
+                "memory, {peer:?}: {binding:.0} octets a binding, {call:.0} a call while its transactions live, {:.0} a \
+                 transaction",
+                call / CALL_TRANSACTIONS
             );
         }
     }
@@ -93,11 +95,14 @@ impl Extra {
     fn json(&self) -> (Value, Value) {
         let rates = self.clean_rates.iter().map(|(peer, rate)| (name(*peer), json!(rate))).collect();
         let memory = self.memory.iter().map(|(peer, Memory { binding, call })| {
-            (name(*peer), json!({ "binding_octets": rounded(*binding), "call_octets": rounded(*call) }))
+            (name(*peer), json!({ "binding_octets": rounded(*binding), "call_octets": rounded(*call), "transaction_octets": rounded(call / CALL_TRANSACTIONS) }))
         });
         (Value::Object(rates), Value::Object(memory.collect()))
     }
 }
+
+/// INVITE and BYE, each with the one who asks and the one who is asked.
+const CALL_TRANSACTIONS: f64 = 4.0;
 
 fn name(peer: Peer) -> String {
     format!("{peer:?}").to_lowercase()
@@ -105,6 +110,9 @@ fn name(peer: Peer) -> String {
 
 /// Prints all cases as a table.
 pub fn print(cases: &[Case], extra: &Extra) {
+    if cases.is_empty() {
+        return extra.print();
+    }
     println!(
         "{:<22}{:>8}{:>13}{:>13}{:>8}{:>10}{:>12}{:>9}",
         "unit", "rate/s", "carillon µs", "kamailio µs", "ratio", "floor µs", "thrown out", "stolen"
