@@ -73,6 +73,7 @@ pub fn attached(config: &Config, menus: Option<&Menus>) -> Attached {
         numbers: numbers.into_iter().chain(mailboxes::number(config)).collect(),
         patterns: menus.map_or_else(Vec::new, |menus| menus.codes.clone()),
         unanswered: mailboxes::unanswered(config),
+        park: config.park.as_ref().map(|park| (park.get_ref().clone(), park.span())),
         anchored: anchored(config),
     }
 }

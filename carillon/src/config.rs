@@ -8,7 +8,7 @@ use callcenter::core::Book;
 use node::config::{ListenAddress, Problem, Report, Source};
 use prompt::Language;
 use proxy::ProxyConfig;
-use proxy::config::plan::{DialConfig, GroupConfig, RouteConfig};
+use proxy::config::plan::{DialConfig, GroupConfig, ParkConfig, RouteConfig};
 use proxy::core::plan::{Plan, PlanError};
 use registrar::{UserConfig, Users};
 use serde::Deserialize;
@@ -50,6 +50,8 @@ pub struct Config {
     pub user: Vec<Spanned<UserConfig>>,
     /// Rules.
     pub route: Vec<Spanned<RouteConfig>>,
+    /// Where calls are parked. Without this section nowhere.
+    pub park: Option<Spanned<ParkConfig>>,
     /// Groups of users.
     pub group: Vec<Spanned<GroupConfig>>,
     /// Mailboxes of users. Without this section there are none.

@@ -96,6 +96,26 @@ pub struct GroupConfig {
     /// How long each turn rings when its own extension is dialled.
     #[serde(rename = "for")]
     pub ring_for: Option<Duration>,
+    /// Whether its members pick up each other's calls with `[proxy] pickup` alone (`*8`). Default no.
+    #[serde(default)]
+    pub pickup: bool,
+}
+
+/// `[park]`: numbers at which calls wait until somebody takes them back.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParkConfig {
+    /// The numbers, `"701-720"`: a phone transfers whom it talks with to one of them, and whoever dials that one takes
+    /// him back. One call waits at each.
+    pub slots: String,
+    /// How long before who parked a call is rung back, three times at most. Default 60 s. Short ones ring while
+    /// somebody is still looked for; long ones let callers wait who were forgotten.
+    #[serde(default = "park_after")]
+    pub after: Duration,
+}
+
+fn park_after() -> Duration {
+    Duration::from_secs(60)
 }
 
 /// Who rings when, among several.

@@ -27,6 +27,7 @@ pub(crate) mod invite;
 pub(crate) mod late;
 pub(crate) mod leg;
 pub(crate) mod media;
+pub(crate) mod park;
 pub(crate) mod pickup;
 pub(crate) mod refer;
 pub(crate) mod reliable;
@@ -79,6 +80,8 @@ pub(crate) struct Call {
     pub reliable: reliable::Reliable,
     /// Who is about to take the call over.
     pub picking: Option<pickup::Picking>,
+    /// Where its caller is parked.
+    pub parked: Option<park::Parked>,
     /// The transfer that a phone has asked for.
     pub transfer: Option<refer::Transfer>,
     /// How many there were.
@@ -138,6 +141,7 @@ impl Call {
         let crossings = self.crossings.iter().filter_map(Crossing::deadline);
         let own =
             self.run_deadline().into_iter().chain(self.session_deadline()).chain(self.reliable_deadline());
+        let own = own.chain(self.park_deadline());
         crossings.chain(own).min()
     }
 
@@ -146,6 +150,7 @@ impl Call {
         match self.peer {
             None if self.is_unanswered() => "ringing",
             None if self.over || self.ending.is_some() => "ending",
+            None if self.parked.is_some() => "parked",
             None => "talking",
             Some(_) if self.over || self.ending.is_some() => "ending",
             Some(_) => "talking",

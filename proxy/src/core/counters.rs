@@ -45,6 +45,8 @@ pub struct Counters {
     pub late_successes: u64,
     /// Calls that somebody picked up for another, or took over.
     pub pickups: u64,
+    /// Calls that were parked.
+    pub parks: u64,
     /// Transfers that phones have asked for.
     pub transfers: u64,
     /// Legs ended because their phone gave no sign in time (RFC 4028).
@@ -123,6 +125,7 @@ impl Counters {
             ("runs_cut", self.runs_cut),
             ("late_successes", self.late_successes),
             ("pickups", self.pickups),
+            ("parks", self.parks),
             ("transfers", self.transfers),
             ("sessions_expired", self.sessions_expired),
             ("media_lost", self.media_lost),

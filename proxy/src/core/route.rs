@@ -2,6 +2,7 @@
 //! room of [`Routes`]; and no user is looked up here: a step names users, the proxy finds where they are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Anchor;
 
@@ -13,6 +14,16 @@ pub trait Routes: Send + Sync {
     /// Whose media go through a media server in this call; `None` where `[proxy] anchor` says so.
     fn anchor(&self, _call: &Call<'_>, _decision: &Decision) -> Option<Anchor> {
         None
+    }
+
+    /// How long a call may be parked at that number before who parked it is rung back; `None` for what is no slot.
+    fn park(&self, _number: &str) -> Option<Duration> {
+        None
+    }
+
+    /// Whether two users, each by a name or extension, pick up each other's calls.
+    fn pick_up_together(&self, _one: &[&str], _other: &[&str]) -> bool {
+        false
     }
 }
 

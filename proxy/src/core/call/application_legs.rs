@@ -45,6 +45,8 @@ pub(crate) enum RingFor {
     Rest,
     /// A phone transfers another (RFC 3515).
     Refer,
+    /// Nobody has taken back whom a phone had parked.
+    Parker,
 }
 
 impl Call {
@@ -138,7 +140,7 @@ impl Call {
             caller,
             within: None,
             diverted: None,
-            hands_over: true,
+            hands_over: why != RingFor::Parker,
             invite: invite.into(),
         };
         self.push_ring(means, why, order);
@@ -183,7 +185,7 @@ impl Call {
             RingFor::Dial { leg, id } => {
                 self.tell(turn, What::Dialled { leg, id, outcome: Outcome::Ringing });
             }
-            RingFor::Refer => self.on_transfer_rings(means, turn),
+            RingFor::Refer | RingFor::Parker => self.on_transfer_rings(means, turn),
             RingFor::Transfer { .. } | RingFor::Rest => {
                 self.play_plainly(means, turn, media::Sound::Tone(RINGBACK), Repeat::Forever);
             }
@@ -211,7 +213,7 @@ impl Call {
                 self.stop(means, turn, CALLER, 0);
                 self.refuse_command(turn, id, &format!("nobody took the call: {why:?}"));
             }
-            RingFor::Refer => self.on_transfer_failed(means, turn, why),
+            RingFor::Refer | RingFor::Parker => self.on_transfer_failed(means, turn, why),
             RingFor::Transfer { .. } | RingFor::Rest => {
                 self.stop(means, turn, CALLER, 0);
                 self.go_on(means, turn);
@@ -268,7 +270,7 @@ impl Call {
                 self.runs.legs.push((leg, number));
                 self.tell(turn, What::Answered { leg });
             }
-            RingFor::Refer => self.complete_transfer(means, turn, number),
+            RingFor::Refer | RingFor::Parker => self.complete_transfer(means, turn, number),
             RingFor::Transfer { .. } | RingFor::Rest => {
                 self.stop(means, turn, CALLER, 0);
                 self.join(means, turn, 0, CALLER, Some(number));

@@ -227,7 +227,7 @@ impl ResponseContext {
 }
 
 /// The name or number that a target says, which may be a URI of ours.
-fn number_of(settings: &Settings, target: &str) -> Option<String> {
+pub(crate) fn number_of(settings: &Settings, target: &str) -> Option<String> {
     if !target.starts_with("sip:") && !target.starts_with("tel:") {
         return (!target.is_empty() && !target.contains('@')).then(|| target.to_owned());
     }

@@ -365,6 +365,7 @@ impl Call {
     pub fn fail_crossing(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16, status: Status) {
         if let Some(crossing) = self.finish_crossing(means, serial) {
             Self::refuse(means, turn, crossing.server, status);
+            self.picking_failed(means, turn, serial);
         }
     }
 

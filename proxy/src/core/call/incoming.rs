@@ -129,6 +129,7 @@ impl ResponseContext {
             askings: SmallVec::new(),
             reliable,
             picking: None,
+            parked: None,
             transfer: None,
             transfers: 0,
             serial: 0,

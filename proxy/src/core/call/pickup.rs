@@ -47,8 +47,8 @@ impl ResponseContext {
             return false;
         };
         let octets = means.read_again(self.server);
-        let found =
-            Message::parse(&octets, &means.settings.limits).ok().and_then(|message| wanted(means, &message));
+        let found = Message::parse(&octets, &means.settings.limits).ok();
+        let found = found.and_then(|message| wanted(means, &message, self.caller.as_deref()?));
         let picked = match found {
             None => false,
             Some(Wanted::Nothing(status)) => {
@@ -83,7 +83,7 @@ enum Wanted {
     Nothing(u16),
 }
 
-fn wanted(means: &Means, message: &Message<'_>) -> Option<Wanted> {
+fn wanted(means: &Means, message: &Message<'_>, by: &proto::User) -> Option<Wanted> {
     let request = Request::read(message).ok().filter(|request| !request.is_in_dialog())?;
     if let Some(value) = message.first(Name::Replaces) {
         let Ok(replaces) = Replaces::parse(value) else { return Some(Wanted::Nothing(400)) };
@@ -100,22 +100,40 @@ fn wanted(means: &Means, message: &Message<'_>) -> Option<Wanted> {
             None => Wanted::Nothing(481),
         });
     }
-    let code = &means.settings.config.pickup;
-    let dialled = request::user_of(&request.uri);
-    let whose = dialled.strip_prefix(code.as_str()).filter(|rest| !code.is_empty() && !rest.is_empty())?;
     if !means.settings.is_for_us(&request.uri) {
         return None;
     }
-    let ringing = means.calls.iter().find(|call| call.rings_for(whose)).map(|call| call.id);
+    let (code, routes) = (&means.settings.config.pickup, &means.settings.routes);
+    let dialled = request::user_of(&request.uri);
+    if routes.park(&dialled).is_some() {
+        let parked = means.calls.iter().find(|call| call.is_parked_at(&dialled))?;
+        return Some(match parked.picking {
+            Some(_) => Wanted::Nothing(486),
+            None => Wanted::Leg(parked.id, None),
+        });
+    }
+    let whose = dialled.strip_prefix(code.as_str()).filter(|_| !code.is_empty())?;
+    let names = |user: &'_ proto::User| (user.name.clone(), user.extension.clone().unwrap_or_default());
+    let own = names(by);
+    let is_his = |user: &proto::User| match whose {
+        // A call of one's own pickup group.
+        "" => {
+            let his = names(user);
+            routes.pick_up_together(&[&own.0, &own.1], &[&his.0, &his.1])
+        }
+        whose => user.name == whose || user.extension.as_deref() == Some(whose),
+    };
+    let ringing = means.calls.iter().find(|call| call.rings_for(&is_his)).map(|call| call.id);
     Some(ringing.map_or(Wanted::Nothing(404), |slot| Wanted::Leg(slot, None)))
 }
 
 impl Call {
-    /// True while it rings for the user of that name or extension, and nobody else takes it.
-    fn rings_for(&self, whose: &str) -> bool {
-        let is_his = |user: &Arc<proto::User>| user.name == whose || user.extension.as_deref() == Some(whose);
+    /// True while it rings for such a user, and nobody else takes it.
+    fn rings_for(&self, is_his: &dyn Fn(&proto::User) -> bool) -> bool {
         let rings = |leg: &Leg| {
-            leg.dialog.is_none() && leg.reached.is_some() && leg.user.as_ref().is_some_and(is_his)
+            leg.dialog.is_none()
+                && leg.reached.is_some()
+                && leg.user.as_ref().is_some_and(|user| is_his(user))
         };
         let is_free = self.picking.is_none() && self.runs.run.is_none() && self.runs.answering.is_none();
         is_free
@@ -185,6 +203,11 @@ impl Call {
             if self.is_unanswered() && self.peer.is_none() && !self.over {
                 return self.answer_for(means, turn, 0);
             }
+            // Who takes a parked call back.
+            if !self.over && self.peer.is_none() && self.unpark(means, turn, number) {
+                self.picking = None;
+                return;
+            }
             return self.drop_picking(means, turn);
         };
         self.picking = None;
@@ -198,6 +221,13 @@ impl Call {
             self.hang_up_leg(means, turn, leaves, Some(REPLACED));
         }
         self.complete_transfer(means, turn, number);
+    }
+
+    /// The INVITE of who picks up was refused, or he has given it up: somebody else may have the call.
+    pub fn picking_failed(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16) {
+        if let Some(picking) = self.picking.take_if(|picking| picking.serial == serial) {
+            self.let_go(means, turn, picking.number);
+        }
     }
 
     /// Somebody else has the call: who would have picked it up is too late.

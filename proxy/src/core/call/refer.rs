@@ -10,7 +10,7 @@ use proto::application::{Party, Reached};
 
 use super::application::Errand;
 use super::application_legs::RingFor;
-use super::application_ring::To;
+use super::application_ring::{To, number_of};
 use super::asking::Why;
 use super::{CALLER, Call};
 use crate::core::answer;
@@ -32,7 +32,19 @@ pub(crate) struct Transfer {
     has_left: bool,
 }
 
+impl Transfer {
+    /// One that no phone has asked for: nobody is told of it, and nobody is left when it fails.
+    pub fn nobodys() -> Self {
+        Self { by: u16::MAX, id: None, notifies: false, has_left: true }
+    }
+}
+
 impl Call {
+    /// The leg that has asked for the transfer under way.
+    pub fn transferor(&self) -> Option<u16> {
+        self.transfer.as_ref().map(|transfer| transfer.by)
+    }
+
     /// A REFER of one of two that talk.
     pub fn on_refer(
         &mut self,
@@ -100,7 +112,14 @@ impl Call {
         let end = address.iter().position(|octet| *octet == b'?').unwrap_or(address.len());
         let target = String::from_utf8_lossy(&address[..end]).into_owned();
         let by = transfer.by;
-        let Some(invite) = self.referred_invite(means, by, message) else {
+        let number = number_of(&means.settings, &target);
+        let slot = number.and_then(|number| Some((means.settings.routes.park(&number)?, number)));
+        if let Some((after, slot)) = slot {
+            return self.park(means, turn, &slot, after);
+        }
+        let transferor = self.leg(by).and_then(|leg| leg.dialog.as_ref()).map(sip::dialog::Dialog::remote);
+        let referred_by = message.first(Name::ReferredBy).or(transferor);
+        let Some(invite) = self.referred_invite(means, referred_by) else {
             return self.fail_transfer(means, turn, 500);
         };
         let of = |leg: u16| self.leg(leg).and_then(|leg| leg.user.clone());
@@ -122,16 +141,14 @@ impl Call {
     }
 
     /// The INVITE to whom a REFER names: from who is transferred, and saying by whom (RFC 3892 §2.2).
-    fn referred_invite(&self, means: &Means, by: u16, refer: &Message<'_>) -> Option<Vec<u8>> {
+    pub fn referred_invite(&self, means: &Means, referred_by: Option<&[u8]>) -> Option<Vec<u8>> {
         let caller = self.leg(CALLER)?.dialog.as_ref()?.remote();
-        let transferor = self.leg(by)?.dialog.as_ref()?.remote();
         let mut octets = Vec::with_capacity(512);
         let domain = &means.settings.config.domain;
         octets.extend_from_slice(
             format!("INVITE sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {domain};branch=z9hG4bK0\r\n")
                 .as_bytes(),
         );
-        let referred_by = refer.first(Name::ReferredBy).unwrap_or(transferor);
         let to = format!("<sip:{domain}>");
         for (name, value) in [
             ("Max-Forwards", &b"70"[..]),
@@ -140,10 +157,13 @@ impl Call {
             ("Call-ID", self.name.as_bytes()),
             ("CSeq", b"1 INVITE"),
             ("Contact", to.as_bytes()),
-            ("Referred-By", referred_by),
+            ("Referred-By", referred_by.unwrap_or_default()),
             ("Allow", ALLOW),
             ("Content-Length", b"0"),
         ] {
+            if value.is_empty() {
+                continue;
+            }
             octets.extend_from_slice(name.as_bytes());
             octets.extend_from_slice(b": ");
             octets.extend_from_slice(value);
@@ -192,6 +212,7 @@ impl Call {
         if let Some(leg) = self.leg_mut(CALLER) {
             leg.music = false;
         }
+        self.parked = None;
         self.peer = Some(number);
         self.peer_knows = false;
         self.renew(means, turn, CALLER);
@@ -213,6 +234,9 @@ impl Call {
 
     /// Nobody takes the transferor's place: the call is what it was, where he is still there.
     pub fn fail_transfer(&mut self, means: &mut Means, turn: &mut Turn<'_>, status: u16) {
+        if self.stays_parked(turn.now) {
+            return;
+        }
         self.notify_transfer(means, turn, status);
         if self.transfer.take().is_some_and(|transfer| transfer.has_left) {
             self.end(means, turn, None, Some(NOT_TRANSFERRED));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::build::{Builder, PlanError, plain};
 use super::pattern::Pattern;
 use super::{Plan, Rule};
-use crate::config::plan::StepConfig;
+use crate::config::plan::{ParkConfig, StepConfig};
 use crate::core::route::{Call, Decision, Directly, Routes, Step};
 
 /// What services add. They do not know each other: whoever builds the process collects it from them.
@@ -22,6 +22,8 @@ pub struct Attached {
     pub patterns: Vec<AttachedNumber>,
     /// Who takes a call to a user that is not answered; rules of the file say so themselves.
     pub unanswered: Option<Unanswered>,
+    /// `[park]`, and the octets of the file that it takes.
+    pub park: Option<(ParkConfig, Range<usize>)>,
     /// Names and extensions of the users whose media go through us.
     pub anchored: Vec<String>,
 }
@@ -62,6 +64,11 @@ impl Builder<'_> {
                 self.errors.push(PlanError { at: written.at.clone(), what });
             }
         }
+        if let Some((park, at)) = &attached.park
+            && let Err(what) = self.attach_slots(park, at)
+        {
+            self.errors.push(PlanError { at: at.clone(), what: format!("park: {what}") });
+        }
         self.plan.unanswered.clone_from(&attached.unanswered);
         self.plan.anchored = attached.anchored.iter().map(|user| user.as_str().into()).collect();
     }
@@ -89,6 +96,37 @@ impl Builder<'_> {
         let step = self.known(&written.purpose)?;
         let decision = Decision { rule: written.purpose.as_str().into(), steps: [step].into() };
         self.push(Rule::new(Pattern::Exact(number), Vec::new(), Vec::new(), decision), &written.at);
+        Ok(())
+    }
+
+    /// Who dials a slot takes the call that is there; a rule says what becomes of him where none is.
+    fn attach_slots(&mut self, park: &ParkConfig, at: &Range<usize>) -> Result<(), String> {
+        let after =
+            std::time::Duration::from_millis(u64::try_from(park.after.as_millis()).unwrap_or(u64::MAX));
+        if after.is_zero() {
+            return Err("`after` is zero, so who parks a call would be rung at once; write \"60s\"".into());
+        }
+        let slots = Pattern::range(&park.slots).map_err(|why| format!("slots: {}", why.0))?;
+        let attached = self.attached.numbers.iter().map(|number| (&*number.number, number.purpose.clone()));
+        let users = self.users.iter().map(|user| (*user, "a user".to_owned()));
+        let groups = self
+            .groups
+            .iter()
+            .map(toml::Spanned::get_ref)
+            .filter_map(|group| Some((group.extension.as_deref()?, format!("group {}", group.name))));
+        let rules = self.plan.rules.iter().filter(|rule| rule.is_unconditional());
+        let rules = rules.filter_map(|rule| match &rule.pattern {
+            Pattern::Exact(number) => Some((&**number, format!("route {:?}", rule.decision.rule))),
+            _ => None,
+        });
+        let mut taken = users.chain(groups).chain(attached).chain(rules);
+        if let Some((number, by)) = taken.find(|(number, _)| slots.matches(number)) {
+            return Err(format!("slot {number} is in use by {by}; choose other slots"));
+        }
+        let nobody = Step::Answer { status: 404, reason: Some("Nobody Is Parked Here".into()) };
+        let decision = Decision { rule: format!("park {}", park.slots).into(), steps: [nobody].into() };
+        self.push(Rule::new(slots.clone(), Vec::new(), Vec::new(), decision), at);
+        self.plan.park = Some((slots, after));
         Ok(())
     }
 

@@ -117,6 +117,13 @@ impl Builder<'_> {
         {
             return self.errors.push(refused(format!("extension {extension} belongs to a user")));
         }
+        if group.pickup {
+            let mut members = Vec::new();
+            match self.members(&group.name, &written.span(), &mut members, &mut Vec::new()) {
+                Ok(()) => self.plan.pickups.push(members.into()),
+                Err(what) => return self.errors.push(refused(what)),
+            }
+        }
         let Some(extension) = &group.extension else { return };
         let step = StepConfig {
             ring: crate::config::plan::Many(vec![group.name.clone()]),

@@ -6,6 +6,7 @@ mod pattern;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use node::config::When;
@@ -28,6 +29,10 @@ pub struct Plan {
     others: Vec<usize>,
     /// What becomes of a call to a user that is not answered.
     unanswered: Option<Unanswered>,
+    /// The numbers at which calls are parked, and for how long.
+    park: Option<(Pattern, Duration)>,
+    /// Names and extensions of users who pick up each other's calls.
+    pickups: Vec<Arc<[Arc<str>]>>,
     /// Rules that say whose media go through us.
     anchors: Vec<(Arc<str>, Anchor)>,
     /// Users, by name and extension, whose media always do.
@@ -78,6 +83,8 @@ impl Plan {
             exact: HashMap::new(),
             others: Vec::new(),
             unanswered: None,
+            park: None,
+            pickups: Vec::new(),
             anchors: Vec::new(),
             anchored: HashSet::new(),
         }
@@ -117,6 +124,17 @@ impl Routes for Plan {
         }
         let of_rule = |(rule, _): &&(Arc<str>, Anchor)| Arc::ptr_eq(rule, &decision.rule);
         self.anchors.iter().find(of_rule).map(|(_, anchor)| *anchor)
+    }
+
+    fn park(&self, number: &str) -> Option<Duration> {
+        self.park.as_ref().filter(|(slots, _)| slots.matches(number)).map(|(_, after)| *after)
+    }
+
+    fn pick_up_together(&self, one: &[&str], other: &[&str]) -> bool {
+        let has = |group: &Arc<[Arc<str>]>, user: &[&str]| {
+            group.iter().any(|member| user.iter().any(|name| **member == **name))
+        };
+        self.pickups.iter().any(|group| has(group, one) && has(group, other))
     }
 
     fn decide(&self, call: &Call<'_>) -> Decision {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::*;
-use crate::config::plan::{DialConfig, GroupConfig, RouteConfig};
+use crate::config::plan::{DialConfig, GroupConfig, ParkConfig, RouteConfig};
 use crate::core::route::Strategy;
 
 #[derive(Deserialize)]
@@ -35,6 +35,7 @@ fn attached() -> Attached {
         numbers: vec![number("6099", "voicemail/retrieve"), number("7000", "menu/accueil")],
         patterns: vec![number("_*72!", "menu/forward")],
         unanswered: None,
+        park: None,
         anchored: vec!["bob".into(), "6002".into()],
     }
 }
@@ -243,4 +244,42 @@ fn what_is_probably_not_meant_is_a_warning() {
         let (_, warnings) = built(text).expect("it works all the same");
         assert!(warnings.iter().any(|warning| warning.what.contains(hint)), "{warnings:?} names {hint:?}");
     }
+}
+
+#[test]
+fn slots_are_numbers_of_their_own_where_calls_are_parked() {
+    let park = |slots: &str| Attached {
+        park: Some((ParkConfig { slots: slots.into(), after: node::config::Duration::from_secs(60) }, 3..5)),
+        ..attached()
+    };
+    let build = |slots: &str, routes: &str| {
+        let file: File = toml::from_str(routes).unwrap_or_else(|why| panic!("{why}"));
+        Plan::build(&file.dial, &file.route, &file.group, &USERS, &park(slots))
+    };
+    let (plan, _) = build("701-720", "").expect("a plan");
+    assert_eq!(plan.park("701"), Some(Duration::from_secs(60)));
+    assert_eq!((plan.park("721"), plan.park("70")), (None, None));
+    let decision = plan.decide(&call("702", None, MONDAY_TEN));
+    assert_eq!((&*decision.rule, &*shown(&decision)), ("park 701-720", "404 Nobody Is Parked Here"));
+    let route = "[[route]]\nname = \"lift\"\nextension = \"705\"\nsteps = [{ answer = 486 }]\n";
+    for (slots, routes, what) in [
+        ("6000-6002", "", "park: slot 6001 is in use by a user; choose other slots"),
+        ("7000-7009", "", "park: slot 7000 is in use by menu/accueil; choose other slots"),
+        ("701-720", route, "park: slot 705 is in use by route \"lift\"; choose other slots"),
+        ("701", "", "park: slots: range \"701\" has no '-'; write it as \"6000-6099\""),
+    ] {
+        let errors = build(slots, routes).expect_err(what);
+        assert_eq!((&*errors[0].what, errors[0].at.clone()), (what, 3..5));
+    }
+}
+
+#[test]
+fn members_of_a_group_with_pickup_pick_up_each_others_calls() {
+    let group = |name: &str, members: &str, pickup: bool| {
+        format!("[[group]]\nname = \"{name}\"\nmembers = [{members}]\npickup = {pickup}\n")
+    };
+    let text = group("office", "\"alice\", \"sales\"", true) + &group("sales", "\"6002\"", false);
+    let (plan, _) = built(&text).expect("a plan");
+    assert!(plan.pick_up_together(&["alice", "6001"], &["bob", "6002"]));
+    assert!(!plan.pick_up_together(&["alice", "6001"], &["martin", "6003"]));
 }

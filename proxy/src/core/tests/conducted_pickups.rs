@@ -41,7 +41,7 @@ impl World {
         (martin, alice)
     }
 
-    fn silenced(&mut self, invite: &Got) {
+    pub fn silenced(&mut self, invite: &Got) {
         let cancel = self.take_only("bob", "CANCEL");
         self.reply("bob", &cancel, 200);
         self.reply("bob", invite, 487);

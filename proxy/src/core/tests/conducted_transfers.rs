@@ -8,7 +8,7 @@ use super::world::{Who, World};
 
 impl World {
     /// A REFER to somebody; its 202 and the NOTIFY of its 100 are taken.
-    fn refer(&mut self, who: Who, dialog: &mut Dialog, to: &str) {
+    pub fn refer(&mut self, who: Who, dialog: &mut Dialog, to: &str) {
         let text = self.at(who).in_dialog(dialog, "REFER", &format!("Refer-To: <{to}>\r\n"));
         self.send(who, &text);
         self.take_only(who, "202");
@@ -16,7 +16,7 @@ impl World {
     }
 
     /// What the next NOTIFY of a transfer says.
-    fn notified(&mut self, who: Who) -> String {
+    pub fn notified(&mut self, who: Who) -> String {
         let notify = self.take_only(who, "NOTIFY");
         assert_eq!(notify.header(Name::Event), "refer");
         assert_eq!(notify.header(Name::ContentType), "message/sipfrag;version=2.0");
@@ -27,7 +27,7 @@ impl World {
     }
 
     /// A phone takes the session that it is offered anew.
-    fn renewed(&mut self, who: Who) {
+    pub fn renewed(&mut self, who: Who) {
         let invite = self.take_only(who, "INVITE");
         assert_eq!(body(&invite), "media offers");
         self.reply_sdp(who, &invite, 200, &format!("{who} again"));
@@ -35,13 +35,13 @@ impl World {
     }
 
     /// Whom a transfer names takes the call: his dialog.
-    fn taken_by(&mut self, who: Who, invite: &Got) -> Dialog {
+    pub fn taken_by(&mut self, who: Who, invite: &Got) -> Dialog {
         self.reply_sdp(who, invite, 200, who);
         self.take_only(who, "ACK");
         Dialog::of_callee(invite, &self.at(who).clone())
     }
 
-    fn hung_up(&mut self, who: Who) -> Got {
+    pub fn hung_up(&mut self, who: Who) -> Got {
         let bye = self.take_only(who, "BYE");
         self.reply(who, &bye, 200);
         bye

@@ -8,6 +8,7 @@ mod applications_races;
 mod calls;
 mod cancel;
 mod conducted;
+mod conducted_parks;
 mod conducted_pickups;
 mod conducted_races;
 mod conducted_reliable;
