@@ -14,6 +14,7 @@ use proto::application::ApplicationServer;
 use proto::directory::DirectoryClient;
 use proto::{ClientLimits, Directory, MessageWaiting, ServerLimits, WaitingServer};
 use proxy::core::plan::{AttachedNumber, Unanswered};
+use store::{Archive, Bucket, Records};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -98,8 +99,28 @@ pub fn here(
     }
     let database = folder.join(&settings.config.database);
     let recordings = config.media.recordings.clone().unwrap_or_else(|| folder.join("recordings"));
-    let opened = Voicemail::open(settings, (database, recordings), directory, runtime);
+    let records = Records::new(recordings);
+    let records = match &settings.config.archive {
+        None => records,
+        Some(archive) => {
+            let opened = Archive::new(&bucket(archive), runtime);
+            records
+                .archived(opened.context("[voicemail.archive] cannot be used; look at endpoint and bucket")?)
+        }
+    };
+    let opened = Voicemail::open(settings, (database, records), directory, runtime);
     Ok(Some(runtime.block_on(opened)?))
+}
+
+fn bucket(config: &voicemail::ArchiveConfig) -> Bucket<'_> {
+    Bucket {
+        name: &config.bucket,
+        prefix: &config.prefix,
+        endpoint: config.endpoint.as_deref(),
+        region: &config.region,
+        access_key: &config.access_key,
+        secret_key: config.secret_key.reveal(),
+    }
 }
 
 /// `carillon voicemail`: until SIGTERM or Ctrl-C, and then until its calls have ended.

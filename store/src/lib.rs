@@ -3,6 +3,7 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod archive;
 mod database;
 mod directory;
 mod error;
@@ -10,12 +11,13 @@ mod mailboxes;
 mod records;
 mod user;
 
+pub use archive::{Archive, Bucket};
 pub use directory::{Directory, LISTED_MAX};
 pub use error::{Cause, DatabaseError, DirectoryError, Key};
 pub use mailboxes::{
     Delivery, MailboxCounts, MailboxSettings, Mailboxes, MessageMark, Recording, StoredMessage, Take, Tries,
 };
-pub use records::{Recorded, Records};
+pub use records::{Carried, Recorded, Records};
 pub use user::{
     Credentials, DISPLAY_NAME_BYTES_MAX, Entry, Ha1, Lookup, NAME_BYTES_MAX, NewUser, REALM_BYTES_MAX, User,
 };

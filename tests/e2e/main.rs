@@ -14,6 +14,7 @@ macro_rules! tests {
 }
 
 mod apart;
+mod archive;
 mod browser;
 mod company;
 mod conducted;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         sipp::tests(),
         tools::tests(),
         apart::tests(),
+        archive::tests(),
         conducted::tests(),
         company::tests(),
         crash::tests(),

@@ -13,6 +13,8 @@ pub enum Need {
     Namespaces,
     /// JsSIP as one file for a browser.
     JsSip,
+    /// A store that speaks as Amazon's does.
+    S3rver,
     /// Packets that wait in a queue of the kernel for a program's verdict.
     PacketQueue,
     /// Debian's gRPC for Python.
@@ -60,6 +62,8 @@ pub const BAD_NETWORK: &[Need] = &[
 /// Chromium without windows, and JsSIP.
 pub const BROWSER: &[Need] =
     &[Need::Namespaces, Need::Program("chromium-headless-shell", "chromium-headless-shell"), Need::JsSip];
+/// A store for recordings.
+pub const S3RVER: &[Need] = &[Need::Program("node", "nodejs"), Need::S3rver];
 /// What people probe exchanges with that are not theirs.
 pub const SIPVICIOUS: &[Need] = &[Need::Namespaces, Need::Program("svwar", "sipvicious")];
 /// SIPp, and a name server.
@@ -93,6 +97,9 @@ impl Need {
             Self::JsSip => {
                 (!jssip().is_file()).then(|| "no jssip.js (./dev test makes it with npm)".to_owned())
             }
+            Self::S3rver => {
+                (!s3rver().is_file()).then(|| "no s3rver (./dev test installs it with npm)".to_owned())
+            }
             Self::PacketQueue => {
                 static HAS: OnceLock<bool> = OnceLock::new();
                 let rule = "iptables -I INPUT -p udp --dport 9 -j NFQUEUE --queue-num 9";
@@ -113,10 +120,19 @@ impl Need {
     }
 }
 
-/// Where `./dev test` puts JsSIP: beside what cargo builds.
+/// Where `./dev test` puts JsSIP.
 pub fn jssip() -> PathBuf {
+    beside_the_build("browser/jssip.js")
+}
+
+/// Where `./dev test` puts s3rver.
+pub fn s3rver() -> PathBuf {
+    beside_the_build("s3/node_modules/.bin/s3rver")
+}
+
+fn beside_the_build(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
-    own.ancestors().nth(3).unwrap_or(Path::new(".")).join("browser/jssip.js")
+    own.ancestors().nth(3).unwrap_or(Path::new(".")).join(name)
 }
 
 fn succeeds(program: &str, arguments: &[&str]) -> bool {

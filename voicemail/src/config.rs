@@ -47,6 +47,8 @@ pub struct Config {
     /// The file that keeps what is in the mailboxes, an SQLite database; relative to the state folder. Default
     /// `voicemail.db`. The sound is in `[media] recordings`.
     pub database: PathBuf,
+    /// Where sound is kept beside the folder. Default: nowhere.
+    pub archive: Option<ArchiveConfig>,
     /// How many calls may be in voicemail at a time, some 20 KB each. Default 2000. More are given back to the dial plan.
     pub runs_max: usize,
 }
@@ -64,6 +66,38 @@ pub struct MailConfig {
     /// Whether the sound is attached. Default true.
     #[serde(default = "yes")]
     pub attach: bool,
+}
+
+/// `[voicemail.archive]`: a bucket of an S3-compatible store. Sound is recorded into the folder and copied there within five
+/// seconds; what the folder does not have is brought from there. While it is away, recordings wait in the folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveConfig {
+    /// The bucket.
+    pub bucket: String,
+    /// What the names of all records in it begin with, such as `site-1`. Default: nothing.
+    #[serde(default)]
+    pub prefix: String,
+    /// `"https://s3.example.org"`; `http://` for this machine alone. Default: Amazon's of the region.
+    pub endpoint: Option<String>,
+    /// Default `us-east-1`, which stores other than Amazon's take for their own.
+    #[serde(default = "region")]
+    pub region: String,
+    /// The key's name.
+    pub access_key: String,
+    /// The key.
+    pub secret_key: Secret,
+    /// For how long a copy stays in the folder once it is there. Default 7 days.
+    #[serde(default = "local")]
+    pub local: Duration,
+}
+
+fn region() -> String {
+    "us-east-1".to_owned()
+}
+
+fn local() -> Duration {
+    Duration::from_secs(7 * 24 * 3600)
 }
 
 fn yes() -> bool {
@@ -89,6 +123,7 @@ impl Default for Config {
             lock: Duration::from_secs(900),
             mail: None,
             database: "voicemail.db".into(),
+            archive: None,
             runs_max: 2000,
         }
     }
@@ -121,6 +156,18 @@ impl Config {
         if self.messages_max == 0 || self.total_max.is_zero() {
             mistakes
                 .push("messages_max and total_max: a mailbox that holds nothing is always full".to_owned());
+        }
+        let in_clear = |endpoint: &String| {
+            !endpoint.starts_with("https://")
+                && !["http://127.", "http://[::1]", "http://localhost"]
+                    .iter()
+                    .any(|own| endpoint.starts_with(own))
+        };
+        if self.archive.as_ref().and_then(|archive| archive.endpoint.as_ref()).is_some_and(in_clear) {
+            mistakes.push(
+                "archive.endpoint: write https://HOST; in clear it is reached on this machine alone, http://127.0.0.1:9000"
+                    .to_owned(),
+            );
         }
         if self.wrong_pins_max == 0 {
             mistakes.push("wrong_pins_max: at least 1, or nobody can log in".to_owned());

@@ -1,6 +1,7 @@
 //! The shell: runs by name, each a task with its dialogue; mailboxes are asked between its inputs.
 
 mod answers;
+mod archive;
 mod delivery;
 mod orphans;
 mod run;
@@ -92,21 +93,23 @@ struct Counts {
     failed: AtomicU64,
     mails: AtomicU64,
     mails_failed: AtomicU64,
+    archived: AtomicU64,
+    archive_failed: AtomicU64,
 }
 
 impl Voicemail {
-    /// Opens the mailboxes of `database`, whose sound is in the folder `recordings`. What a crash left behind is filed as
-    /// long as `runtime` runs, beginning now.
+    /// Opens the mailboxes of `database`, whose sound is in `records`. What a crash left behind is filed as long as
+    /// `runtime` runs, beginning now.
     pub async fn open(
         settings: Settings,
-        (database, recordings): (PathBuf, PathBuf),
+        (database, records): (PathBuf, Records),
         directory: Arc<dyn Directory>,
         runtime: &Handle,
     ) -> Result<Self, DatabaseError> {
         let shared = Arc::new(Shared {
             directory,
             mailboxes: Mailboxes::open(&database).await?,
-            records: Records::new(recordings),
+            records,
             settings: RwLock::new(Arc::new(settings)),
             conductor: RwLock::default(),
             sink: RwLock::default(),
@@ -118,6 +121,9 @@ impl Voicemail {
         });
         runtime.spawn(orphans::keep(Arc::clone(&shared)));
         runtime.spawn(delivery::keep(Arc::clone(&shared)));
+        if shared.records.has_archive() {
+            runtime.spawn(archive::keep(Arc::clone(&shared)));
+        }
         Ok(Voicemail { shared })
     }
 
@@ -154,6 +160,12 @@ impl Voicemail {
             ("carillon_voicemail_wrong_pins_total", "Wrong PINs.", &counts.wrong_pins),
             ("carillon_voicemail_mails_total", "E-mails that a server took.", &counts.mails),
             ("carillon_voicemail_mails_failed_total", "E-mails that were given up.", &counts.mails_failed),
+            ("carillon_voicemail_archived_total", "Records that the archive took.", &counts.archived),
+            (
+                "carillon_voicemail_archive_failed_total",
+                "Times that the archive did not do what it was asked.",
+                &counts.archive_failed,
+            ),
             (
                 "carillon_voicemail_failed_total",
                 "Questions that database or disk did not answer.",

@@ -125,6 +125,7 @@ impl Run {
         match effect {
             Effect::Command { id, command } => {
                 self.note(&command).await;
+                self.shared.bring(&command).await;
                 if let Some(conductor) = self.shared.conductor() {
                     conductor.post(&self.name, id, command);
                 }

@@ -79,7 +79,7 @@ impl Ground {
             zone: TimeZone::UTC,
             owners: BTreeMap::from([("bob".to_owned(), owner)]),
         };
-        let places = (folder.join("voicemail.db"), folder.join("recordings"));
+        let places = (folder.join("voicemail.db"), Records::new(folder.join("recordings")));
         let opened = Voicemail::open(settings, places, Arc::new(People), &Handle::current()).await;
         let voicemail = opened.expect("the mailboxes open");
         let (sender, heard) = unbounded_channel();
