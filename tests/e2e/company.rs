@@ -14,11 +14,19 @@ use super::scene::{Scene, USUAL_S};
 use super::spoken;
 
 tests! {
-    BARESIP => the_attendant_greets_connects_and_greets_again;
+    BARESIP => the_attendant_greets_connects_and_greets_again,
+        a_call_is_parked_and_taken_back_from_another_phone;
     LINPHONE => linphone_leaves_a_message;
     PYTHON_APPLICATION => an_application_in_python_conducts_a_call;
     NOTHING => a_misspelt_name_is_refused_with_the_name_that_was_meant,
         a_greeting_that_cannot_be_played_is_refused;
+}
+
+fn a_call_is_parked_and_taken_back_from_another_phone() {
+    let text = example().replace("[proxy]\n", "[proxy]\nmusic_on_hold = \"bonsoir.wav\"\n");
+    let mut exchange = company(&text);
+    Scene::of("company.py", &exchange, "park", &["udp", "udp", "udp"], USUAL_S).end(&mut exchange);
+    exchange.end();
 }
 
 fn linphone_leaves_a_message() {
@@ -65,18 +73,18 @@ fn a_greeting_that_cannot_be_played_is_refused() {
 }
 
 fn play(scenario: &str, transports: &[&str]) {
-    let mut exchange = company();
+    let mut exchange = company(&example());
     Scene::of("company.py", &exchange, scenario, transports, USUAL_S).end(&mut exchange);
     exchange.end();
 }
 
-/// The company's file as it stands, its greeting, and what the rig compares recordings with.
-fn company() -> Exchange {
+/// The company by this file, its greeting, and what the rig compares recordings with.
+fn company(text: &str) -> Exchange {
     let before = spoken::sentence(Language::French, &Sentence::Fixed(Fixed::LeaveMessage));
     let (bonjour, bonsoir) = (spoken::greeting(1), spoken::greeting(2));
     let files: [(&str, &[u8]); 3] =
         [("leave-message.wav", &before), ("bonjour.wav", &bonjour), ("bonsoir.wav", &bonsoir)];
-    Exchange::start_among(Ground::namespace(), &files, &example())
+    Exchange::start_among(Ground::namespace(), &files, text)
 }
 
 fn example() -> String {

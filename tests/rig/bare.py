@@ -170,6 +170,10 @@ class Baresip:
     def hang_up(self):
         return self.command("hangup")
 
+    def transfer(self, number):
+        """Sends whom it talks with elsewhere (REFER)."""
+        return self.command("transfer", f"sip:{number}@{self.server}")
+
     def press(self, digits):
         """Dials digits within the call (RFC 4733)."""
         return self.command("sndcode", digits)

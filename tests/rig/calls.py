@@ -21,7 +21,7 @@ SERVER, NETNS, WORK = (os.environ[name] for name in ("SERVER", "NETNS", "WORK"))
 # How long a phone's registration lasts, in seconds; baresip renews it after nine tenths of that.
 REFRESH = int(os.environ.get("REFRESH", 120))
 TONES = [sys.executable, os.path.join(HERE, "tones.py")]
-PASSWORDS = {"alice": "in-wonderland", "bob": "the-builder"}
+PASSWORDS = {"alice": "in-wonderland", "bob": "the-builder", "martin": "the-winemaker"}
 # How much of a call is recorded and judged.
 SECONDS = 4
 

@@ -133,6 +133,28 @@ def linphone_leaves_a_message(scenario):
     until(kept, lambda: "the message is not kept")
 
 
+def park(scenario):
+    """Alice calls bob, who parks her at 701: she hears music there, until martin dials 701 and talks with her."""
+    alice, bob, martin = (scenario.registered(user) for user in ("alice", "bob", "martin"))
+    ring(alice, bob, "6002")
+    bob.answer()
+    connected(bob)
+    heard_for(alice, 2)
+    bob.transfer("701")
+    ended(bob)
+    check(not alice.wait("CALL_CLOSED", 1), f"alice's call ends with bob's: {alice.seen}")
+    until(lambda: scenario.hears(alice, "match", "--sound", os.path.join(WORK, "bonsoir.wav")),
+          lambda: "alice hears no music")
+    martin.dial("701")
+    connected(martin)
+    heard_for(martin, 5)
+    martin.hang_up()
+    ended(alice)
+    scenario.judge(martin, alice)
+    check(scenario.hears(alice, "align", "--seed", str(scenario.seeds[martin]), "--min-secs", "2.4", "--min-share", "0"),
+          "alice does not hear martin")
+
+
 def door(scenario):
     """7777 is an application of somebody's own: with the right digits it puts the caller through to alice."""
     bob, alice = scenario.registered("bob"), scenario.registered("alice")
@@ -151,7 +173,7 @@ def door(scenario):
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    voicemail, voicemail_crash, attendant, linphone_leaves_a_message, door)}
+    voicemail, voicemail_crash, attendant, park, linphone_leaves_a_message, door)}
 
 if __name__ == "__main__":
     main(SCENARIOS)
