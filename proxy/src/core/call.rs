@@ -141,7 +141,7 @@ impl Call {
         let crossings = self.crossings.iter().filter_map(Crossing::deadline);
         let own =
             self.run_deadline().into_iter().chain(self.session_deadline()).chain(self.reliable_deadline());
-        let own = own.chain(self.park_deadline());
+        let own = own.chain(self.park_deadline()).chain(self.renewal_deadline());
         crossings.chain(own).min()
     }
 

@@ -181,7 +181,7 @@ impl Call {
         let number = self.next_leg()?;
         let (call_id, tag) = (write::draw_call_id(means), write::draw(means));
         means.calls.add_tag(&tag, self.id, number);
-        self.legs.push(Leg { media: u32::from(number), ..Leg::new(call_id.as_bytes(), &tag) });
+        self.legs.push(Leg { media: u32::from(number), is_ours: true, ..Leg::new(call_id.as_bytes(), &tag) });
         Some(number)
     }
 

@@ -1,6 +1,7 @@
 //! A leg: one dialog of a conducted call, and how its phone is reached.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use sip::dialog::Dialog;
 use sip::message::Message;
@@ -50,6 +51,11 @@ pub(crate) struct Leg {
     pub invite: u32,
     /// True when its phone knows UPDATE.
     pub allows_update: bool,
+    /// True when its Call-ID is ours: its INVITE was.
+    pub is_ours: bool,
+    /// When it is offered a session anew once more, and how often it was.
+    pub renewal: Option<Instant>,
+    pub renewals: u8,
     /// What it was last told of the session.
     pub said: Vec<u8>,
 }
@@ -75,6 +81,9 @@ impl Leg {
             session_min: 0,
             invite: 1,
             allows_update: false,
+            is_ours: false,
+            renewal: None,
+            renewals: 0,
             said: Vec::new(),
         }
     }

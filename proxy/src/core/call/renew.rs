@@ -1,6 +1,8 @@
 //! A leg that is to hear somebody else from now on: it is offered a session of ours anew, its answer goes to the media
 //! server, and the two that talk are joined.
 
+use std::time::Instant;
+
 use proto::ServiceError;
 use proto::media::{Described, Theirs};
 use sip::message::{Message, Method};
@@ -13,6 +15,9 @@ use crate::core::means::{Means, Waiter};
 impl Call {
     /// Begins. A leg that cannot be offered anything is joined as it is.
     pub fn renew(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+        if let Some(leg) = self.leg_mut(number) {
+            leg.renewal = None;
+        }
         let who = Waiter::Renewed(self.id, number, false);
         if self.attend(means, turn, number, Theirs::Nothing, who).is_err() {
             self.join_two(means, turn);
@@ -64,6 +69,7 @@ impl Call {
         match status {
             200..=299 => {
                 if let Some(leg) = self.leg_mut(number) {
+                    leg.renewals = 0;
                     // A Contact that cannot be read leaves the target as it was.
                     let _ = leg.dialog.as_mut().map(|dialog| dialog.refresh_target(message));
                     leg.learn_from_answer(message, turn.now);
@@ -76,7 +82,40 @@ impl Call {
                 }
             }
             408 | 481 => self.expire(means, turn, number),
+            // RFC 3261 §14.1: its own offer was on its way.
+            491 if self.renew_later(turn, number) => {}
             _ => self.join_two(means, turn),
+        }
+    }
+
+    /// False when it was put off often enough.
+    fn renew_later(&mut self, turn: &Turn<'_>, number: u16) -> bool {
+        let after = self.after_glare(number);
+        let Some(leg) = self.leg_mut(number).filter(|leg| leg.renewals < RENEWALS_MAX) else { return false };
+        leg.renewals += 1;
+        leg.renewal = Some(turn.now + after);
+        true
+    }
+
+    /// When a leg is offered a session once more.
+    pub fn renewal_deadline(&self) -> Option<Instant> {
+        self.legs.iter().filter(|leg| leg.dialog.is_some()).filter_map(|leg| leg.renewal).min()
+    }
+
+    /// It may have come; an offer of the phone that is under way goes first.
+    pub fn on_renewal_time(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        let is_due = |leg: &super::leg::Leg| leg.renewal.is_some_and(|at| at <= turn.now);
+        let due = self.legs.iter().position(|leg| leg.dialog.is_some() && is_due(leg));
+        let Some(number) = due.map(|place| place as u16) else { return };
+        let is_busy = self.crossings.iter().any(super::crossing::Crossing::changes_session);
+        if !is_busy {
+            return self.renew(means, turn, number);
+        }
+        if !self.renew_later(turn, number) {
+            if let Some(leg) = self.leg_mut(number) {
+                leg.renewal = None;
+            }
+            self.join_two(means, turn);
         }
     }
 
@@ -87,3 +126,6 @@ impl Call {
         }
     }
 }
+
+/// How often an offer of ours that meets one of the phone is made again.
+const RENEWALS_MAX: u8 = 3;

@@ -194,6 +194,11 @@ impl Call {
         self.ask_leg(means, turn, number, Why::Refresh, method, &lines, body);
     }
 
+    /// RFC 3261 §14.1: how long a re-INVITE waits that has met one of the phone's own. Who made the Call-ID waits longer.
+    pub fn after_glare(&self, number: u16) -> Duration {
+        if self.leg(number).is_some_and(|leg| leg.is_ours) { LONG } else { SHORT }
+    }
+
     fn refresh_later(&mut self, turn: &Turn<'_>, number: u16, after: Duration) {
         if let Some(timer) = self.leg_mut(number).and_then(|leg| leg.timer.as_mut()) {
             timer.refresh = Some(turn.now + after);
@@ -237,7 +242,7 @@ impl Call {
                 }
             }
             // RFC 3261 §14.1: the one that made the Call-ID waits longer.
-            491 => self.refresh_later(turn, number, if number == CALLER { SHORT } else { LONG }),
+            491 => self.refresh_later(turn, number, self.after_glare(number)),
             _ => self.refresh_later(turn, number, POSTPONED),
         }
     }

@@ -191,6 +191,46 @@ fn who_parked_a_call_answers_as_it_is_taken_back() {
 }
 
 #[test]
+fn two_dial_the_slot_at_once_and_the_second_is_told_that_it_is_busy() {
+    let mut world = office();
+    let mut alice = world.parked();
+    world.services.pace = Pace::Held;
+    world.offer("martin", "701");
+    world.release_one();
+    let sent = world.request("bob", "INVITE", "sip:701@carillon.local", super::conducted::SDP, "bob");
+    // The keys of bob, behind the media of martin.
+    world.services.answers.rotate_left(1);
+    world.release_one();
+    let refused = world.take_only("bob", "486");
+    world.hop_by_hop("bob", "ACK", &sent, Some(&refused));
+    world.services.pace = Pace::Now;
+    world.release();
+    let mut martin = Dialog::of_caller(&world.take_only("martin", "200"));
+    world.within("martin", &mut martin, "ACK");
+    world.renewed("alice");
+    world.within("alice", &mut alice, "BYE");
+    world.take_only("alice", "200");
+    world.hung_up("martin");
+    world.finish();
+}
+
+#[test]
+fn who_is_parked_hangs_up_as_he_is_taken_back() {
+    let mut world = office();
+    let mut alice = world.parked();
+    world.services.pace = Pace::Held;
+    let sent = world.offer("martin", "701");
+    world.release_one();
+    world.within("alice", &mut alice, "BYE");
+    world.take_only("alice", "200");
+    let refused = world.take_only("martin", "487");
+    world.hop_by_hop("martin", "ACK", &sent, Some(&refused));
+    world.services.pace = Pace::Now;
+    world.release();
+    world.finish();
+}
+
+#[test]
 fn two_dial_the_slot_and_one_has_the_call() {
     let mut world = office();
     let mut alice = world.parked();

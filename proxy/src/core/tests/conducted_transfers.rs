@@ -248,6 +248,55 @@ fn a_phone_that_refuses_another_session_is_joined_as_it_is() {
     world.finish();
 }
 
+#[test]
+fn a_phone_whose_own_offer_meets_the_new_session_is_offered_it_again() {
+    let mut world = World::conducted();
+    let (mut caller, mut callee) = world.talk();
+    world.register(&["martin"]);
+    world.refer("alice", &mut caller, "sip:6003@carillon.local");
+    let invite = world.take("martin");
+    world.taken_by("martin", &invite);
+    world.hung_up("alice");
+    let invite = world.take_only("bob", "INVITE");
+    // Its own one is on its way.
+    world.within_sdp("bob", &mut callee, "INVITE", "hold");
+    let refused = world.take_only("bob", "491");
+    world.within("bob", &mut callee, "ACK");
+    assert!(refused.header(Name::CSeq).ends_with("INVITE"));
+    world.reply("bob", &invite, 491);
+    world.take_only("bob", "ACK");
+    world.wait(2_900);
+    assert!(!world.has_mail("bob"), "the Call-ID is ours, so that he goes first");
+    world.wait(200);
+    world.renewed("bob");
+    assert_eq!(world.services.media.last().map(String::as_str), Some("bridge 1 2"));
+    world.within("bob", &mut callee, "BYE");
+    world.hung_up("martin");
+    world.finish();
+}
+
+#[test]
+fn a_phone_whose_offers_meet_ours_again_and_again_is_joined_as_it_is() {
+    let mut world = World::conducted();
+    let (mut caller, mut callee) = world.talk();
+    world.register(&["martin"]);
+    world.refer("alice", &mut caller, "sip:6003@carillon.local");
+    let invite = world.take("martin");
+    world.taken_by("martin", &invite);
+    world.hung_up("alice");
+    for _ in 0..4 {
+        let invite = world.take_only("bob", "INVITE");
+        world.reply("bob", &invite, 491);
+        world.take_only("bob", "ACK");
+        world.wait(3_000);
+    }
+    assert!(!world.has_mail("bob"));
+    assert_eq!(world.services.media.last().map(String::as_str), Some("bridge 1 2"));
+    world.within("bob", &mut callee, "BYE");
+    world.hung_up("martin");
+    world.finish();
+}
+
 impl World {
     /// A second call of alice, to martin.
     fn consult(&mut self) -> (Dialog, Dialog) {
