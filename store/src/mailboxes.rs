@@ -215,7 +215,10 @@ fn signed(number: u64) -> i64 {
 }
 
 /// In order, and never changed once released.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/voicemail/0001_mailboxes.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/voicemail/0001_mailboxes.sql"),
+    include_str!("../migrations/voicemail/0002_comments.sql"),
+];
 
 const INSERT: &str = "INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)";
 const KEPT: &str = "SELECT count(*) FROM messages WHERE user = ?1 AND deleted_ms IS NULL";

@@ -121,6 +121,34 @@ impl Records {
         fs::File::open(&to)?.sync_all()
     }
 
+    /// Writes the sounds of these records behind each other under a name, and says how long they are together. What is
+    /// there under that name is replaced at once or not at all. Those with fewer samples a second are brought to the most.
+    pub fn join(&self, names: &[String], to: &str) -> io::Result<Duration> {
+        let to = self.path(&whole(to))?;
+        let sounds = names.iter().map(|name| self.read(name)).collect::<io::Result<Vec<_>>>()?;
+        let parts: Option<Vec<_>> = sounds.iter().map(|sound| sound.split_first_chunk::<HEADER>()).collect();
+        let cut = || io::Error::new(ErrorKind::InvalidData, "a record without its header");
+        let parts = parts.ok_or_else(cut)?;
+        let (header, _) = parts.iter().max_by_key(|(header, _)| rate(header)).ok_or_else(cut)?;
+        let mut joined = header.to_vec();
+        for (of, sound) in &parts {
+            brought_to(rate(header), rate(of), sound, &mut joined);
+        }
+        let octets = joined.len() - HEADER;
+        for (at, length) in [(WHOLE_AT, joined.len() - 8), (SOUND_AT, octets)] {
+            let length = u32::try_from(length).unwrap_or(u32::MAX);
+            joined[at..at + 4].copy_from_slice(&length.to_le_bytes());
+        }
+        let folder = to.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder)?;
+        let unfinished = to.with_extension("joining");
+        fs::write(&unfinished, &joined)?;
+        fs::File::open(&unfinished)?.sync_all()?;
+        fs::rename(&unfinished, &to)?;
+        fs::File::open(folder)?.sync_all()?;
+        Ok(length(header, octets as u64))
+    }
+
     /// Removes a record; one that is not there is removed. The archive forgets it when it next hears of it.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         let path = self.path(&whole(name))?;
@@ -256,9 +284,32 @@ fn whole(name: &str) -> String {
 
 /// How long so many octets sound, by the octets a second of their header.
 fn length(header: &[u8; HEADER], octets: u64) -> Duration {
+    Duration::from_millis(octets * 1000 / rate(header))
+}
+
+/// Octets a second.
+fn rate(header: &[u8; HEADER]) -> u64 {
     let [a, b, c, d] = [header[RATE_AT], header[RATE_AT + 1], header[RATE_AT + 2], header[RATE_AT + 3]];
-    let rate = u64::from(u32::from_le_bytes([a, b, c, d])).max(1);
-    Duration::from_millis(octets * 1000 / rate)
+    u64::from(u32::from_le_bytes([a, b, c, d])).max(1)
+}
+
+/// Appends samples of 16 bits at another rate: on the line between the two that are nearest.
+fn brought_to(rate: u64, of: u64, sound: &[u8], joined: &mut Vec<u8>) {
+    let (samples, _) = sound.as_chunks::<2>();
+    let sample = |place: u64| {
+        let place = usize::try_from(place).unwrap_or(usize::MAX).min(samples.len().saturating_sub(1));
+        samples.get(place).map_or(0, |octets| i64::from(i16::from_le_bytes(*octets)))
+    };
+    for place in 0..samples.len() as u64 * rate / of {
+        let (before, beyond) = (place * of / rate, place * of % rate);
+        let (first, second) = (sample(before), sample(before + 1));
+        let between = first + (second - first) * signed(beyond) / signed(rate);
+        joined.extend(i16::try_from(between).unwrap_or_default().to_le_bytes());
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The ending of a record that is whole, as the media server gives it; and of one that is not.
@@ -270,6 +321,9 @@ const GONE: &str = "gone";
 /// Octets before the sound, as the media server writes them, and where the octets a second stand among them.
 const HEADER: usize = 46;
 const RATE_AT: usize = 28;
+/// Where lengths stand: of all that follows, and of the sound.
+const WHOLE_AT: usize = 4;
+const SOUND_AT: usize = HEADER - 4;
 
 #[cfg(test)]
 mod tests {
@@ -294,6 +348,21 @@ mod tests {
         assert_eq!(records.state("bob/1").expect("it is gone"), Recorded::Nothing);
         assert_eq!(records.state("alice/1").expect("it is there"), whole);
         assert_eq!(records.read("alice/1.wav").expect("it is there").len(), octets.len());
+        let half = |value: i16| [&octets[..HEADER], &value.to_le_bytes().repeat(8000)].concat();
+        let mut wide = half(300);
+        wide[RATE_AT..RATE_AT + 4].copy_from_slice(&32_000_u32.to_le_bytes());
+        fs::write(folder.join("bob/wide.wav"), &wide).expect("our own folder");
+        fs::write(folder.join("bob/narrow.wav"), half(100)).expect("our own folder");
+        let names = ["bob/narrow.wav".to_owned(), "bob/wide".to_owned()];
+        let joined = records.join(&names, "carol/1.wav").expect("they can be joined");
+        assert_eq!(joined, Duration::from_millis(1500), "one second, and a half");
+        assert_eq!(records.state("carol/1").expect("it is there"), Recorded::Whole(joined));
+        let octets = records.read("carol/1").expect("it is there");
+        assert_eq!(octets[SOUND_AT..HEADER], 48_000_u32.to_le_bytes());
+        let at = |sample: usize| {
+            i16::from_le_bytes([octets[HEADER + 2 * sample], octets[HEADER + 2 * sample + 1]])
+        };
+        assert_eq!((at(0), at(15_999), at(16_000), at(23_999)), (100, 100, 300, 300));
         for name in ["", "../1", "/etc/passwd", "a/../b"] {
             assert!(records.state(name).is_err(), "{name}");
         }

@@ -3,6 +3,7 @@
 mod answers;
 mod archive;
 mod delivery;
+mod forward;
 mod orphans;
 mod run;
 #[cfg(test)]

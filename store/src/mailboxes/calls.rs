@@ -21,6 +21,8 @@ pub struct Take {
     pub caller_name: String,
     /// When: Unix time in ms.
     pub at_ms: u64,
+    /// The message to which it is a comment, where it is one: both are for `user`.
+    pub message: Option<String>,
 }
 
 /// Wrong PINs of a mailbox.
@@ -48,9 +50,10 @@ pub struct Delivery {
 impl Mailboxes {
     /// Notes that a recording begins.
     pub async fn begin(&self, take: &Take) -> Result<(), DatabaseError> {
-        let insert = "INSERT OR IGNORE INTO takes VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let insert = "INSERT OR IGNORE INTO takes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let insert = sqlx::query(insert).bind(&take.file).bind(&take.run).bind(&take.user);
         let insert = insert.bind(&take.caller).bind(&take.caller_name).bind(signed(take.at_ms));
+        let insert = insert.bind(&take.message);
         self.write(insert).await
     }
 
@@ -66,6 +69,7 @@ impl Mailboxes {
                 caller: row.try_get("caller")?,
                 caller_name: row.try_get("caller_name")?,
                 at_ms: row.try_get::<i64, _>("at_ms")?.unsigned_abs(),
+                message: row.try_get("message")?,
             })
         });
         takes.collect::<Result<_, _>>().map_err(|why| self.error("read", why))

@@ -2,6 +2,7 @@
 
 mod deposit;
 mod envelope;
+mod forward;
 mod options;
 mod policy;
 mod retrieve;
@@ -13,6 +14,7 @@ use proto::application::{Command, Event};
 use serde::{Deserialize, Serialize};
 
 pub use deposit::Deposit;
+pub(crate) use forward::sent_on_as;
 pub use policy::Policy;
 pub use retrieve::Retrieve;
 
@@ -50,6 +52,27 @@ pub enum Effect {
     },
     /// Files a message; answered by [`Input::Filed`]. Filing the same recording again changes nothing.
     File(Box<Message>),
+    /// Says of a recording that begins with the next command that it is the comment to a message on its way to a mailbox:
+    /// after a crash both are filed.
+    Comment {
+        /// The extension.
+        mailbox: String,
+        /// Names the message.
+        message: String,
+        /// The comment's name in the record store.
+        file: String,
+    },
+    /// Files a message in another mailbox too; answered by [`Input::Filed`]. Doing so again changes nothing.
+    Forward {
+        /// The extension.
+        mailbox: String,
+        /// Names the message.
+        message: String,
+        /// What is heard before it: a recording, which is not needed any more once it is filed.
+        comment: Option<String>,
+        /// What names it in the other mailbox.
+        file: String,
+    },
     /// Throws a recording away.
     Drop {
         /// Its name in the record store.

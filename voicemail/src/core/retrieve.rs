@@ -5,9 +5,10 @@ use prompt::{Fixed, Sentence};
 use proto::application::{Command, Event, Started, What};
 
 use super::envelope;
+use super::forward::Forward;
 use super::options::Options;
 use super::talk::{Say, Talk};
-use super::{Effect, Input, Kept, Mark, Policy, Verdict};
+use super::{Effect, Filed, Input, Kept, Mark, Policy, Verdict};
 
 /// The dialogue with one who listens to messages.
 #[derive(Debug, Clone)]
@@ -33,6 +34,10 @@ pub struct Retrieve {
     marks: u32,
     /// What is done while the state is [`State::Options`].
     options: Option<Options>,
+    /// What is done while the state is [`State::Forwarding`], and until the store has filed it.
+    forward: Option<Forward>,
+    /// How many were begun.
+    forwards: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +65,8 @@ enum State {
     },
     /// The mailbox's own greetings, name and PIN.
     Options,
+    /// The message is sent on.
+    Forwarding,
     CallingBack {
         play: u32,
     },
@@ -69,7 +76,7 @@ enum State {
         play: u32,
     },
     Leaving,
-    /// The caller has gone; the store has marks to make.
+    /// The caller has gone; the store has marks to make, or a message to send on.
     Marking,
     Over,
 }
@@ -93,6 +100,8 @@ impl Retrieve {
             tries: 0,
             marks: 0,
             options: None,
+            forward: None,
+            forwards: 0,
         }
     }
 
@@ -117,7 +126,11 @@ impl Retrieve {
                     options.changed(changed, &mut self.talk, out);
                 }
             }
-            Input::LoggedIn(_) | Input::Marked(_) | Input::Opened(_) | Input::Filed(_) => {}
+            Input::Opened(mailbox) => {
+                self.go_forward(out, |forward, talk, out| forward.opened(mailbox.as_deref(), talk, out));
+            }
+            Input::Filed(filed) => self.filed(filed, out),
+            Input::LoggedIn(_) | Input::Marked(_) => {}
         }
     }
 
@@ -135,6 +148,9 @@ impl Retrieve {
                 self.log_in(None, out);
             }
             (State::Answering, What::Answered { leg: 0 }) => self.ask_mailbox(None, out),
+            (State::Forwarding, what) => {
+                self.go_forward(out, |forward, talk, out| forward.event(what, talk, out));
+            }
             (State::Options, what) => self.choose_option(what, out),
             (state, What::Collected { id, digits, .. }) => self.collected(state, id, &digits, at_ms, out),
             (
@@ -264,8 +280,46 @@ impl Retrieve {
         }
     }
 
+    fn forward(&mut self, out: &mut Vec<Effect>) {
+        let Some(message) = self.message().map(|message| message.file.clone()) else {
+            return self.choose(Some(Fixed::InvalidChoice), out);
+        };
+        self.forwards += 1;
+        let name = format!("{}-f{}", self.run, self.forwards);
+        self.forward = Some(Forward::begin(&message, name, &self.policy, &mut self.talk, out));
+        self.state = State::Forwarding;
+    }
+
+    fn go_forward(
+        &mut self,
+        out: &mut Vec<Effect>,
+        go: impl FnOnce(&mut Forward, &mut Talk, &mut Vec<Effect>),
+    ) {
+        let Some(forward) = &mut self.forward else { return };
+        go(forward, &mut self.talk, out);
+        if forward.is_over() {
+            let said = forward.last_words();
+            self.forward = None;
+            // The caller may have gone meanwhile.
+            if self.state == State::Forwarding {
+                self.choose(said, out);
+            }
+        }
+    }
+
+    /// A message that was sent on was heard.
+    fn filed(&mut self, filed: Filed, out: &mut Vec<Effect>) {
+        let Some(forward) = self.forward.as_ref().filter(|forward| forward.is_sending()) else { return };
+        if let Filed::Done(counts) = filed {
+            out.push(Effect::Waiting { mailbox: forward.to().to_owned(), counts });
+            self.mark(Mark::Heard, out);
+        }
+        self.go_forward(out, |forward, _, _| forward.filed(filed));
+        self.finish_when_marked(out);
+    }
+
     fn message_key(&mut self, key: char, at_ms: u64, out: &mut Vec<Effect>) {
-        if "345679*#".contains(key) {
+        if "3456789*#".contains(key) {
             self.tries = 0;
         }
         match key {
@@ -295,6 +349,7 @@ impl Retrieve {
                 self.mark(Mark::Deleted, out);
                 self.choose(Some(Fixed::MessageDeleted), out);
             }
+            '8' => self.forward(out),
             '9' => {
                 self.mark(Mark::Heard, out);
                 self.choose(Some(Fixed::MessageKept), out);
@@ -411,7 +466,8 @@ impl Retrieve {
     }
 
     fn finish_when_marked(&mut self, out: &mut Vec<Effect>) {
-        if self.state == State::Marking && self.marks == 0 {
+        let is_sending = self.forward.as_ref().is_some_and(Forward::is_sending);
+        if self.state == State::Marking && self.marks == 0 && !is_sending {
             self.state = State::Over;
             out.push(Effect::Finished);
         }

@@ -23,10 +23,15 @@ impl Run {
                 Answer::Changed(self.set_own(&mailbox, which, file).await)
             }
             Effect::ChangePin { mailbox, pin } => Answer::Changed(self.change_pin(&mailbox, pin).await),
-            Effect::Open { mailbox } => Answer::Opened(self.open(&mailbox).await.map(Box::new)),
-            Effect::Command { .. } | Effect::Drop { .. } | Effect::Waiting { .. } | Effect::Finished => {
-                Answer::Opened(None)
+            Effect::Forward { mailbox, message, comment, file } => {
+                Answer::Filed(self.forward(&mailbox, message, comment, file).await)
             }
+            Effect::Open { mailbox } => Answer::Opened(self.open(&mailbox).await.map(Box::new)),
+            Effect::Command { .. }
+            | Effect::Comment { .. }
+            | Effect::Drop { .. }
+            | Effect::Waiting { .. }
+            | Effect::Finished => Answer::Opened(None),
         }
     }
 
@@ -244,7 +249,7 @@ impl Run {
 }
 
 impl Shared {
-    async fn counts_of(&self, user: &str) -> Counts {
+    pub(super) async fn counts_of(&self, user: &str) -> Counts {
         let counts = self.mailboxes.counts(user).await.map_err(|why| self.failed(&why)).unwrap_or_default();
         Counts {
             new: counts.new,
@@ -259,7 +264,7 @@ fn locked(left_ms: u64) -> Verdict {
     Verdict::LockedFor { minutes: u32::try_from(left_ms.div_ceil(60_000)).unwrap_or(u32::MAX) }
 }
 
-fn total_ms(config: &crate::Config) -> u64 {
+pub(super) fn total_ms(config: &crate::Config) -> u64 {
     ms(*config.total_max)
 }
 

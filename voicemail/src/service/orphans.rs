@@ -41,6 +41,10 @@ impl Shared {
         }
         for (run, takes) in runs {
             if !self.runs.lock().contains_key(&run) {
+                let (comments, takes) = takes.into_iter().partition(|take| take.message.is_some());
+                for comment in comments {
+                    self.file_comment(&comment, now_ms).await;
+                }
                 self.file_orphan(takes, now_ms).await;
             }
         }
@@ -128,7 +132,7 @@ impl Shared {
 /// How often is looked.
 const LOOK: Duration = Duration::from_secs(10);
 /// After what time a recording that has not begun never will.
-const BEGIN_MS: u64 = 60_000;
+pub(super) const BEGIN_MS: u64 = 60_000;
 /// For how long a message that was thrown away is kept: longer than the call in which it can be brought back.
 const RESTORE: Duration = Duration::from_secs(24 * 3600);
 /// After what time wrong PINs and what runs were answered are forgotten.

@@ -131,6 +131,10 @@ impl Run {
                 }
                 None
             }
+            Effect::Comment { mailbox, message, file } => {
+                self.note_take(&mailbox, file, Some(message)).await;
+                None
+            }
             Effect::Drop { file } => {
                 self.drop_recording(file).await;
                 None
@@ -167,19 +171,24 @@ impl Run {
         let (Command::Record { to, .. }, Some(Dialogue::Deposit(_))) = (command, &self.dialogue) else {
             return;
         };
-        let Ok(Some(user)) = self.shared.owner(&self.started.callee.number).await else { return };
+        self.note_take(&self.started.callee.number, format!("{to}.wav"), None).await;
+    }
+
+    async fn note_take(&self, mailbox: &str, file: String, message: Option<String>) {
+        let Ok(Some(user)) = self.shared.owner(mailbox).await else { return };
         let take = Take {
-            file: format!("{to}.wav"),
+            file,
             run: self.name.clone(),
             user: user.name.clone(),
             caller: self.started.caller.number.clone(),
             caller_name: self.started.caller.display_name.clone(),
             at_ms: node::clock::unix_ms(),
+            message,
         };
         let _ = self.shared.mailboxes.begin(&take).await.map_err(|why| self.shared.failed(&why));
     }
 
-    async fn drop_recording(&self, file: String) {
+    pub(super) async fn drop_recording(&self, file: String) {
         let name = file.clone();
         // One that could not be removed is found again with the orphans.
         if self.shared.on_disk(move |records| records.remove(&name)).await.is_some() {

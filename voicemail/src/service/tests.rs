@@ -1,5 +1,7 @@
 //! The shell with a directory, a database and a conductor of its own.
 
+mod forward;
+
 use std::path::Path;
 use std::sync::atomic::AtomicU32;
 

@@ -198,6 +198,15 @@ impl World {
                 format!("set {mailbox} {which:?} {}", file.as_deref().unwrap_or("nothing")).to_lowercase()
             }
             Effect::ChangePin { mailbox, pin } => format!("pin {mailbox} {pin}"),
+            Effect::Comment { mailbox, message, file } => {
+                format!("comment {file} to {message} for {mailbox}")
+            }
+            Effect::Forward { mailbox, message, comment, file } => {
+                format!(
+                    "forward {} {message} to {mailbox} as {file}",
+                    comment.as_deref().unwrap_or("nothing")
+                )
+            }
             Effect::Drop { file } => format!("drop {file}"),
             Effect::Waiting { mailbox, counts } => format!("waiting {mailbox} {}/{}", counts.new, counts.old),
             Effect::Finished => "finished".to_owned(),
