@@ -14,7 +14,9 @@ use super::scene::{Scene, USUAL_S};
 use super::spoken;
 
 tests! {
-    BARESIP => the_attendant_greets_connects_and_greets_again,
+    BARESIP => nobody_answers_and_a_message_is_left_heard_and_deleted,
+        what_was_said_before_a_crash_is_heard_after_it,
+        the_attendant_greets_connects_and_greets_again,
         a_call_is_parked_and_taken_back_from_another_phone;
     LINPHONE => linphone_leaves_a_message;
     PYTHON_APPLICATION => an_application_in_python_conducts_a_call;
@@ -26,6 +28,22 @@ fn a_call_is_parked_and_taken_back_from_another_phone() {
     let text = example().replace("[proxy]\n", "[proxy]\nmusic_on_hold = \"bonsoir.wav\"\n");
     let mut exchange = company(&text);
     Scene::of("company.py", &exchange, "park", &["udp", "udp", "udp"], USUAL_S).end(&mut exchange);
+    exchange.end();
+}
+
+fn nobody_answers_and_a_message_is_left_heard_and_deleted() {
+    play("voicemail", &["udp", "udp"]);
+}
+
+fn what_was_said_before_a_crash_is_heard_after_it() {
+    let mut exchange = company(&example());
+    let mut scene = Scene::of("company.py", &exchange, "voicemail-crash", &["udp", "udp"], USUAL_S);
+    scene.until("speaking", &mut exchange);
+    exchange.crash();
+    exchange.restart();
+    exchange.wait_for("a message of a call that was cut off is filed");
+    scene.go_on();
+    scene.end(&mut exchange);
     exchange.end();
 }
 
@@ -80,10 +98,15 @@ fn play(scenario: &str, transports: &[&str]) {
 
 /// The company by this file, its greeting, and what the rig compares recordings with.
 fn company(text: &str) -> Exchange {
-    let before = spoken::sentence(Language::French, &Sentence::Fixed(Fixed::LeaveMessage));
+    let [before, deleted] = [Fixed::LeaveMessage, Fixed::MessageDeleted]
+        .map(|said| spoken::sentence(Language::French, &Sentence::Fixed(said)));
     let (bonjour, bonsoir) = (spoken::greeting(1), spoken::greeting(2));
-    let files: [(&str, &[u8]); 3] =
-        [("leave-message.wav", &before), ("bonjour.wav", &bonjour), ("bonsoir.wav", &bonsoir)];
+    let files: [(&str, &[u8]); 4] = [
+        ("leave-message.wav", &before),
+        ("deleted.wav", &deleted),
+        ("bonjour.wav", &bonjour),
+        ("bonsoir.wav", &bonsoir),
+    ];
     Exchange::start_among(Ground::namespace(), &files, text)
 }
 

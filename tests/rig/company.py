@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A small company's telephones: voicemail and the attendant, as its people use them. Called as calls.py is.
 
-The test puts sounds to compare with into the folder WORK: leave-message.wav is what the mailbox says before its tone;
+The test puts sounds to compare with into the folder WORK: leave-message.wav is what the mailbox says before its tone,
+deleted.wav what it says of a message that is;
 bonjour.wav and bonsoir.wav are the company's greetings."""
 import glob
 import os
@@ -37,7 +38,7 @@ def ended(phone, patience=PATIENCE):
 
 def voicemail(scenario):
     """Bob does not answer: after ten seconds alice reaches his mailbox and leaves what she plays. He
-    listens at 6099, and hears it."""
+    listens at 6099, hears it, and hears that it is deleted."""
     alice, bob = scenario.registered("alice"), scenario.registered("bob")
     ring(alice, bob, "6002")
     began = time.time()
@@ -55,6 +56,9 @@ def voicemail(scenario):
     bob.press("1")
     until(lambda: scenario.hears(bob, "align", "--seed", str(scenario.seeds[alice]), "--min-secs", "3", "--min-share", "0"),
           lambda: "bob does not hear alice's message")
+    bob.press("7")
+    deleted = os.path.join(WORK, "deleted.wav")
+    until(lambda: scenario.hears(bob, "match", "--sound", deleted), lambda: "bob does not hear that it is deleted")
     bob.hang_up()
 
 

@@ -16,7 +16,7 @@ use super::latch::Latch;
 use super::received::Received;
 use super::reports::Reports;
 use super::transcoder::Transcoder;
-use super::voice::Voice;
+use super::voice::{Ahead, Voice};
 use super::{Family, Pair, Place, Use, overloaded};
 
 /// One end of a session.
@@ -44,6 +44,8 @@ pub(super) struct LegState {
     /// Our own offer to it, which has no answer yet.
     pub asked: Option<Box<Negotiation>>,
     pub voice: Option<Box<Voice>>,
+    /// What was dialled while nobody collected: whoever knows a menu types ahead of it.
+    pub ahead: Ahead,
 }
 
 /// One stream of a leg.
@@ -149,6 +151,7 @@ impl LegState {
             name,
             index,
             peer: None,
+            ahead: Ahead::default(),
             streams: Vec::new(),
             offered: None,
             near,

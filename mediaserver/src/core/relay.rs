@@ -12,7 +12,7 @@ use super::latch::Mark;
 use super::leg::{COMFORT_NOISE, LegState, Said, Stream};
 use super::session::Session;
 use super::transcoder::Transcoder;
-use super::voice::{HEARD, Scratch};
+use super::voice::{HEARD, Scratch, dialled};
 use super::{Tools, Use};
 
 impl Session {
@@ -45,7 +45,7 @@ impl Session {
     ) {
         let Session { call, legs, .. } = self;
         let Some((leg, peer)) = pair(legs, used.leg) else { return };
-        let LegState { name, voice, streams, watch, .. } = leg;
+        let LegState { name, voice, streams, watch, ahead, .. } = leg;
         let Some(stream) = streams.get_mut(usize::from(used.stream)) else { return };
         if !stream.latch.admits(now, from, Some(Mark { ssrc: header.ssrc, sequence: header.sequence })) {
             stream.strays += 1;
@@ -75,12 +75,13 @@ impl Session {
             }
         }
         if let Some((digit, how)) = pressed {
-            let ended = voice.as_mut().map(|voice| voice.digit(now, *name, digit));
+            let ahead = leg.peer.is_none().then_some(ahead);
+            let ended = dialled(now, *name, voice.as_deref_mut(), ahead, digit);
             tools.out.tell(call, MediaEvent::Digit { leg: *name, digit, how });
             if let Some(voice) = voice {
                 voice.end_recording_by(digit, call, *name, tools.out);
             }
-            for event in ended.into_iter().flatten().flatten() {
+            for event in ended.into_iter().flatten() {
                 tools.out.tell(call, event);
             }
         }

@@ -56,6 +56,8 @@ impl Session {
         for (leg, peer) in [(one, other), (other, one)] {
             if let Some(leg) = self.leg(leg) {
                 leg.peer = Some(peer);
+                // From here on digits are for whoever hears them.
+                leg.ahead.clear();
             }
         }
     }

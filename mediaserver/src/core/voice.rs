@@ -1,5 +1,6 @@
 //! What is played to a leg and collected from it, 20 ms at a time.
 
+mod ahead;
 mod collector;
 mod ear;
 mod player;
@@ -13,6 +14,7 @@ use rtp::codec::{Codec, Decoder};
 use rtp::dtmf::{Detector, Press};
 use rtp::packet::Packet;
 
+pub use ahead::Ahead;
 use collector::Collector;
 use player::Player;
 pub use player::{Clip, Piece, Playing};
@@ -51,8 +53,14 @@ impl Voice {
         self.player.is_some()
     }
 
+    /// True when nothing here takes a digit of a leg that nobody hears.
+    fn lets_wait(&self) -> bool {
+        let stops = self.player.as_ref().is_some_and(Player::stops_on_digit);
+        self.collector.is_none() && self.recorder.is_none() && !stops
+    }
+
     /// A digit was dialled; gives what ends by it.
-    pub fn digit(&mut self, now: Instant, leg: Leg, digit: char) -> [Option<MediaEvent>; 2] {
+    fn digit(&mut self, now: Instant, leg: Leg, digit: char) -> [Option<MediaEvent>; 2] {
         let played = self.player.take_if(|player| player.stops_on_digit()).map(|player| MediaEvent::Played {
             leg,
             id: player.id(),
@@ -162,6 +170,7 @@ impl Session {
         let name = leg.name;
         let voice = leg.voice.get_or_insert_default();
         voice.end_recording(0, &call, name, place.out);
+        leg.ahead.clear();
         voice.recorder = Some(Recorder::new(ask, key, form));
         Ok(index)
     }
@@ -174,8 +183,14 @@ impl Session {
         let name = leg.name;
         let before = voice.collected(name, Ended::Stopped);
         voice.collector = Some(Collector::new(place.now, ask, voice.player.is_some()));
-        if let Some(before) = before {
-            place.out.tell(self.call(), before);
+        let mut told: Vec<MediaEvent> = before.into_iter().collect();
+        while voice.collector.is_some()
+            && let Some(digit) = leg.ahead.take()
+        {
+            told.extend(voice.digit(place.now, name, digit).into_iter().flatten());
+        }
+        for event in told {
+            place.out.tell(self.call(), event);
         }
         Ok(index)
     }
@@ -205,14 +220,15 @@ impl Session {
         }
         let leg = self.leg(index).ok_or(ServiceError::Gone)?;
         let name = leg.name;
-        let ended = leg.voice.as_mut().map(|voice| voice.digit(place.now, name, digit));
+        let ahead = leg.peer.is_none().then_some(&mut leg.ahead);
+        let ended = dialled(place.now, name, leg.voice.as_deref_mut(), ahead, digit);
         place.out.tell(self.call(), MediaEvent::Digit { leg: name, digit, how: DigitForm::Message });
         let Session { call, legs, .. } = self;
         let leg = legs.get_mut(usize::from(index)).and_then(Option::as_mut);
         if let Some(voice) = leg.and_then(|leg| leg.voice.as_mut()) {
             voice.end_recording_by(digit, call, name, place.out);
         }
-        for event in ended.into_iter().flatten().flatten() {
+        for event in ended.into_iter().flatten() {
             place.out.tell(self.call(), event);
         }
         Ok(())
@@ -297,6 +313,23 @@ impl super::leg::Stream {
         self.sent += 1;
         self.sent_octets += scratch.octets.len() as u64;
     }
+}
+
+/// A leg has dialled; gives what ends by it. What nobody waits for yet waits itself, in `ahead`; there is none where
+/// somebody hears the leg.
+pub(super) fn dialled(
+    now: Instant,
+    leg: Leg,
+    voice: Option<&mut Voice>,
+    ahead: Option<&mut Ahead>,
+    digit: char,
+) -> [Option<MediaEvent>; 2] {
+    if let Some(ahead) = ahead
+        && voice.as_ref().is_none_or(|voice| voice.lets_wait())
+    {
+        ahead.put(digit);
+    }
+    voice.map_or([None, None], |voice| voice.digit(now, leg, digit))
 }
 
 fn nothing_known() -> ServiceError {

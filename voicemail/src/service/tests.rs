@@ -277,6 +277,7 @@ async fn a_run_that_is_told_again_is_answered_as_before() {
     let folder = folder();
     let mut ground = Ground::within(folder.clone(), Config::default()).await;
     ground.leave("r.1").await;
+    ground.waiting().await;
     let hear = |ground: &mut Ground| {
         ground.start("r.2", RETRIEVE, "bob");
         ground.tell("r.2", What::Answered { leg: 0 });

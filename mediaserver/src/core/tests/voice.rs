@@ -122,6 +122,36 @@ fn digits_are_collected_until_there_are_enough() {
 }
 
 #[test]
+fn what_is_dialled_before_it_is_asked_for_waits_for_who_asks() {
+    let mut world = World::new();
+    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
+    for (digit, at) in [(1, 1), (4, 100), (2, 200)] {
+        world.dial(digit, at);
+        world.wait(200);
+    }
+    world.told();
+    // The menu is over before it is heard, and the two digits more are for the next one.
+    world.play(A, 1, vec![1; 80_000], Repeat::Times(1)).unwrap();
+    world.collect(1);
+    let played = MediaEvent::Played { leg: A, id: 1, why: Ended::Digit('1') };
+    let collected =
+        |digits: &str| MediaEvent::Collected { leg: A, id: 9, digits: digits.into(), why: Ended::Complete };
+    assert_eq!(world.told(), [played, collected("1")]);
+    world.collect(2);
+    assert_eq!(world.told(), [collected("42")]);
+    world.collect(1);
+    assert_eq!(world.told(), []);
+    world.dial(5, 500);
+    assert_eq!(world.told()[1], collected("5"));
+    // What stops a sound was meant for it.
+    world.play(A, 2, vec![1; 80_000], Repeat::Times(1)).unwrap();
+    world.dial(6, 800);
+    assert_eq!(world.told()[1], MediaEvent::Played { leg: A, id: 2, why: Ended::Digit('6') });
+    world.collect(1);
+    assert_eq!(world.told(), []);
+}
+
+#[test]
 fn a_digit_that_a_message_told_counts_like_one_that_is_heard() {
     let mut world = World::new();
     world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
