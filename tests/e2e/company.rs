@@ -18,7 +18,8 @@ tests! {
         what_was_said_before_a_crash_is_heard_after_it,
         the_attendant_greets_connects_and_greets_again,
         a_call_is_parked_and_taken_back_from_another_phone;
-    LINPHONE => linphone_leaves_a_message;
+    LINPHONE => linphone_leaves_a_message,
+        linphone_puts_two_callers_together;
     PYTHON_APPLICATION => an_application_in_python_conducts_a_call;
     NOTHING => a_misspelt_name_is_refused_with_the_name_that_was_meant,
         a_greeting_that_cannot_be_played_is_refused;
@@ -49,6 +50,10 @@ fn what_was_said_before_a_crash_is_heard_after_it() {
 
 fn linphone_leaves_a_message() {
     play("linphone-leaves-a-message", &["udp", "udp"]);
+}
+
+fn linphone_puts_two_callers_together() {
+    play("attended-transfer", &["udp", "udp", "udp"]);
 }
 
 fn the_attendant_greets_connects_and_greets_again() {

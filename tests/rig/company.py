@@ -159,6 +159,30 @@ def park(scenario):
           "alice does not hear martin")
 
 
+def attended_transfer(scenario):
+    """Bob, on a linphone, asks martin in a second call, and puts alice and him together. Martin hears alice; what she hears
+    is not judged, since phones record nothing more once they were put on hold."""
+    bob = scenario.registered("bob", kind=Linphone)
+    alice, martin = scenario.registered("alice"), scenario.registered("martin")
+    alice.dial("6002")
+    bob.until_said("Receiving new incoming call")
+    bob.type("answer 1")
+    connected(alice)
+    heard_for(alice, 1)
+    bob.type("pause")
+    bob.dial("6003")
+    check(martin.wait("CALL_INCOMING"), f"martin does not ring: {martin.seen}; linphone said:\n{bob.text}")
+    martin.answer()
+    connected(martin)
+    heard_for(martin, 2)
+    bob.type("transfer 1 --to-call 2")
+    until(lambda: scenario.hears(martin, "align", "--seed", str(scenario.seeds[alice]), "--min-secs", "2.4",
+                                 "--min-share", "0"),
+          lambda: f"martin does not hear alice; linphone said:\n{bob.text}")
+    martin.hang_up()
+    ended(alice)
+
+
 def door(scenario):
     """7777 is an application of somebody's own: with the right digits it puts the caller through to alice."""
     bob, alice = scenario.registered("bob"), scenario.registered("alice")
@@ -177,7 +201,7 @@ def door(scenario):
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    voicemail, voicemail_crash, attendant, park, linphone_leaves_a_message, door)}
+    voicemail, voicemail_crash, attendant, park, attended_transfer, linphone_leaves_a_message, door)}
 
 if __name__ == "__main__":
     main(SCENARIOS)
