@@ -246,7 +246,7 @@ pub enum Command {
         /// A tone before it.
         beep: bool,
     },
-    /// Collect digits of a leg.
+    /// Collect digits of a leg; those too that it dialled before, while nobody collected.
     Collect {
         /// Which leg.
         leg: u32,

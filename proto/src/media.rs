@@ -44,7 +44,8 @@ pub trait Media: Send + Sync + 'static {
     /// Records a leg. The answer says that it has begun; [`MediaEvent::Recorded`] says that it has ended.
     fn record(&self, ask: &Record<'_>, reply: Reply<()>) -> Asked<()>;
 
-    /// Collects digits of a leg. The answer says that it has begun; [`MediaEvent::Collected`] says that it has ended.
+    /// Collects digits of a leg. The answer says that it has begun; [`MediaEvent::Collected`] says that it has ended. What
+    /// was dialled while nobody collected, and stopped no sound or recording, counts; not what was dialled to a peer.
     fn collect(&self, ask: &Collect<'_>, reply: Reply<()>) -> Asked<()>;
 
     /// Ends what is being played, recorded or collected. What has ended already is no error.
