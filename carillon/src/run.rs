@@ -239,11 +239,16 @@ async fn until_the_end(
     reload.refuse_new_calls().await;
     tracing::info!("draining: no new calls are taken; a second Ctrl-C ends at once");
     let quiet = async {
+        let Some(shards) = shards else { return };
+        if shards.is_quiet().await {
+            return;
+        }
+        // The ACK of a call that was answered last comes when nothing is under way any more.
         let mut looks = tokio::time::interval(Duration::from_millis(200));
-        if let Some(shards) = shards {
-            while !shards.is_quiet().await {
-                looks.tick().await;
-            }
+        let mut calm = 0;
+        while calm < CALM_LOOKS {
+            looks.tick().await;
+            calm = if shards.is_quiet().await { calm + 1 } else { 0 };
         }
     };
     tokio::select! {
@@ -267,3 +272,5 @@ const EXAMPLE: &str = include_str!("../../deploy/examples/first.toml");
 /// How long requests under way may take to end. Established calls need us no longer than that: their media goes
 /// from phone to phone, and their later requests are carried by whoever has the keys.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
+/// A second.
+const CALM_LOOKS: u32 = 5;

@@ -251,11 +251,12 @@ async fn silence_is_closed_after_the_idle_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_sip_closes_the_connection() {
-    let world = World::new("tcp:127.0.0.1:0", |_| {});
+    let mut world = World::new("tcp:127.0.0.1:0", |_| {});
     let mut phone = world.connect().await;
     let twice = "OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n";
     phone.write_all(twice.as_bytes()).await.expect("sent");
     ends(&mut phone).await;
+    assert!(matches!(world.next().await, Met::Closed(_)));
     assert_eq!(world.counters().closed_broken.read(), 1);
 }
 
