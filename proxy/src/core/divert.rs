@@ -33,6 +33,8 @@ pub(crate) struct Diversions {
 pub(crate) enum Wish {
     /// The phones ring.
     Ring,
+    /// They do not: the call is over, answered already.
+    Over,
     /// They do not, and this is the answer.
     Refused(u16, &'static str),
     /// The call goes elsewhere.
@@ -41,7 +43,7 @@ pub(crate) enum Wish {
 
 impl ResponseContext {
     /// What the user of a step wants done before any phone rings.
-    pub fn wish(&mut self, means: &mut Means, turn: &Turn<'_>, user: &Arc<User>) -> Wish {
+    pub fn wish(&mut self, means: &mut Means, turn: &mut Turn<'_>, user: &Arc<User>) -> Wish {
         let settings = &user.settings;
         if self.kind != Kind::Invite || settings.is_plain() {
             return Wish::Ring;
@@ -62,6 +64,9 @@ impl ResponseContext {
             self.plan.diversions.failed = None;
             self.plan.diversions.first_branch = self.branches.len();
         }
+        if self.may_reach_application(means, turn, user) && !self.begin_call(means, turn) {
+            return Wish::Over;
+        }
         if settings.do_not_disturb {
             self.plan.diversions.failed = Some(486);
             return PEACE;
@@ -71,6 +76,15 @@ impl ResponseContext {
             self.plan.seconds.get_or_insert(RING_S);
         }
         Wish::Ring
+    }
+
+    /// True when the call is proxied so far and would be forwarded to an application later: nothing changes from one to
+    /// the other once a phone has rung.
+    fn may_reach_application(&self, means: &Means, turn: &Turn<'_>, user: &User) -> bool {
+        let is_open = self.call.is_none() && self.branches.is_empty() && self.server.is_some();
+        let mut numbers = LATER.into_iter().filter_map(|when| user.settings.forward.of(when));
+        let is_application = |step: &Step| matches!(step, Step::Application { needs_user: false, .. });
+        is_open && numbers.any(|number| decide(means, turn, user, number).iter().any(is_application))
     }
 
     /// The step that rang a user is over without an answer: what the user wants done then comes next.
@@ -221,6 +235,8 @@ fn cause(reason: &str) -> &'static [u8] {
     }
 }
 
+/// When a call is forwarded only once its user was tried.
+const LATER: [When; 3] = [When::Busy, When::NoAnswer, When::Unreachable];
 const PEACE: Wish = Wish::Refused(486, "Do Not Disturb");
 /// The most forwardings of one call.
 const DIVERSIONS_MAX: usize = 5;

@@ -103,6 +103,7 @@ impl ResponseContext {
                 }
                 match self.wish(means, turn, &user) {
                     Wish::Ring => {}
+                    Wish::Over => return self.set_place(place, Place::Settled),
                     Wish::Refused(status, why) => {
                         return self.settle_and_begin(means, turn, place, status, why);
                     }

@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use proto::application::Command;
 use proto::directory::Change;
 use sip::message::Name;
 use sip::transport::Transport;
 
+use super::applications::{silenced, step};
+use super::conducted::SDP;
 use super::phone::Got;
 use super::plan::ring;
 use super::world::{Setup, World};
@@ -203,4 +206,81 @@ fn a_forwarded_call_may_do_what_its_user_may() {
         Some("bob Some(\"6002\") for 0899")
     );
     ends(world, &sent, "403");
+}
+
+/// 7000 is an application's; bob forwards there what this wish says.
+fn to_menu(wish: &str) -> World {
+    struct Menu;
+    impl Routes for Menu {
+        fn decide(&self, call: &Call<'_>) -> Decision {
+            match call.to_user {
+                "7000" => Decision { rule: "menu".into(), steps: [step("desk/menu")].into() },
+                _ => Directly.decide(call),
+            }
+        }
+    }
+    let mut world = World::with(Setup { routes: Arc::new(Menu), ..Setup::default() });
+    want(&mut world, &[wish]);
+    world
+}
+
+#[test]
+fn an_unanswered_call_may_be_forwarded_to_an_application() {
+    for (wish, why) in [
+        ("bob forward-busy 7000", "Busy"),
+        ("bob forward-no-answer 7000", "NoAnswer"),
+        ("bob forward-unreachable 7000", "Unreachable"),
+    ] {
+        let mut world = to_menu(wish);
+        world.register(if why == "Unreachable" { &["alice"] } else { &["alice", "bob"] });
+        let sent = world.offer("alice", "6002");
+        match why {
+            "Busy" => {
+                refuses(&mut world, "bob", 486);
+            }
+            "NoAnswer" => {
+                let bob = world.take("bob");
+                world.reply("bob", &bob, 180);
+                world.wait(20_010);
+                silenced(&mut world, "bob", &bob);
+            }
+            _ => {}
+        }
+        world.told(&[&format!("1 started desk/menu alice/6001>bob/6002 6002 {why}")]);
+        world.say(1, Command::HangUp { leg: 0, status: 486 });
+        ends_at_application(world, &sent);
+    }
+}
+
+fn ends_at_application(mut world: World, sent: &Got) {
+    let refused = world.take_only("alice", "486");
+    world.hop_by_hop("alice", "ACK", sent, Some(&refused));
+    world.told(&["2 ended Application"]);
+    world.finish();
+}
+
+#[test]
+fn a_call_that_cannot_be_conducted_is_refused_before_a_phone_rings_that_forwards_to_an_application() {
+    let mut world = to_menu("bob forward-busy 7000");
+    world.register(&["alice", "bob"]);
+    let headers = format!("Require: precondition\r\n{SDP}");
+    let sent = world.request("alice", "INVITE", "sip:bob@carillon.local", &headers, "alice");
+    assert!(!world.has_mail("bob"));
+    ends(world, &sent, "420");
+}
+
+#[test]
+fn a_caller_who_gives_up_before_the_application_is_reached_ends_it_all() {
+    let mut world = to_menu("bob forward-no-answer 7000");
+    world.register(&["alice", "bob"]);
+    let sent = world.offer("alice", "6002");
+    let bob = world.take("bob");
+    world.reply("bob", &bob, 180);
+    world.hop_by_hop("alice", "CANCEL", &sent, None);
+    world.take("alice");
+    let cancel = world.take_only("bob", "CANCEL");
+    world.reply("bob", &cancel, 200);
+    world.reply("bob", &bob, 487);
+    world.told(&[]);
+    ends(world, &sent, "487");
 }
