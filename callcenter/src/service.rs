@@ -232,7 +232,7 @@ impl Shared {
         let counts = &self.counts;
         let count = match what {
             What::Refused { id, why } => {
-                tracing::warn!(run, id, why, "the exchange could not do what a menu wanted");
+                tracing::info!(run, id, why, "the exchange could not do what a menu wanted");
                 &counts.refused
             }
             What::Ended(Parting::Transferred) => &counts.transferred,

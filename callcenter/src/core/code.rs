@@ -5,7 +5,7 @@ use proto::application::{Command, Event, Sound, Started, What};
 use proto::directory::{Change, When};
 
 use super::dialling::DIGITS_MAX;
-use super::talk::Talk;
+use super::talk::{PAUSE, Talk};
 use super::{Effect, Input};
 
 /// What a code does.
@@ -192,7 +192,7 @@ impl Code {
     fn part(&mut self, said: Vec<Sentence<'_>>, out: &mut Vec<Effect>) {
         let mut sounds = vec![Sound::Silence(PAUSE)];
         sounds.extend(said.iter().flat_map(|sentence| self.talk.sounds(sentence)));
-        let play = self.talk.play(sounds, false, out);
+        let play = self.talk.part(sounds, out);
         self.state = State::Parting { play };
     }
 }
@@ -201,5 +201,3 @@ impl Code {
 const TRIES_MAX: u32 = 3;
 /// How long to wait for a digit.
 const WAIT: std::time::Duration = std::time::Duration::from_secs(5);
-/// Phones cut the first syllable off while they open their sound.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(300);

@@ -295,18 +295,21 @@ impl Menu {
         if self.tries < self.entry.tries {
             return self.say(first, out);
         }
-        match self.entry.operator.clone() {
+        let operator = match self.entry.operator.as_ref().map(|operator| &operator.target) {
+            Some(Target::Call(operator)) => Some(operator.clone()),
+            Some(Target::Mailbox(of)) => Some(format!("{}:{of}", self.book.mailboxes)),
+            _ => None,
+        };
+        match operator {
             // Who cannot be reached once cannot be reached again.
-            Some(Choice { target: Target::Call(operator), .. }) if self.tries == self.entry.tries => {
-                self.call(operator, out);
-            }
+            Some(operator) if self.tries == self.entry.tries => self.call(operator, out),
             _ => self.part(&[Fixed::Goodbye], out),
         }
     }
 
     fn part(&mut self, last_words: &[Fixed], out: &mut Vec<Effect>) {
         let sounds = last_words.iter().flat_map(|fixed| self.talk.sounds(&Sentence::Fixed(*fixed))).collect();
-        let play = self.talk.play(sounds, false, out);
+        let play = self.talk.part(sounds, out);
         self.state = State::Parting { play };
     }
 

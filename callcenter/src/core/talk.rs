@@ -1,5 +1,7 @@
 //! Talking to the caller: commands with their ids, and sentences as sounds.
 
+use std::time::Duration;
+
 use prompt::{Language, Piece, Sentence};
 use proto::application::{Command, Sound};
 use proto::media::Repeat;
@@ -30,6 +32,12 @@ impl Talk {
         self.command(Command::Play { leg: 0, sounds, repeat: Repeat::Times(1), stop_on_digit }, out)
     }
 
+    /// The last words of a call: a pause follows them, since phones lose at a BYE what they have not played yet.
+    pub(crate) fn part(&mut self, mut sounds: Vec<Sound>, out: &mut Vec<Effect>) -> u32 {
+        sounds.push(Sound::Silence(PAUSE));
+        self.play(sounds, false, out)
+    }
+
     /// The sounds of a sentence, in the language of the call.
     pub(crate) fn sounds(&self, sentence: &Sentence<'_>) -> Vec<Sound> {
         sounds_in(self.language, sentence)
@@ -45,4 +53,20 @@ pub(crate) fn sounds_in(language: Language, sentence: &Sentence<'_>) -> Vec<Soun
         }
     };
     language.say(sentence).into_iter().map(sound).collect()
+}
+
+/// What phones hold back in their buffers, or cut off while they open their sound.
+pub(crate) const PAUSE: Duration = Duration::from_millis(300);
+
+#[test]
+fn a_pause_follows_last_words() {
+    let mut talk = Talk::new(Language::French);
+    let sounds = talk.sounds(&Sentence::Fixed(prompt::Fixed::Goodbye));
+    let mut out = Vec::new();
+    talk.part(sounds, &mut out);
+    let [Effect::Command { command: Command::Play { sounds, stop_on_digit: false, .. }, .. }] = &out[..]
+    else {
+        panic!("{out:?}");
+    };
+    assert!(matches!(sounds[..], [Sound::Clip { .. }, Sound::Silence(PAUSE)]), "{sounds:?}");
 }

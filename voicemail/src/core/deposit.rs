@@ -328,7 +328,7 @@ impl Deposit {
 
     fn part(&mut self, last_words: &[Fixed], out: &mut Vec<Effect>) {
         let said: Vec<Say<'_>> = last_words.iter().copied().map(Say::from).collect();
-        let play = self.talk.play(&said, out);
+        let play = self.talk.part(&said, out);
         self.state = State::Parting { play };
     }
 

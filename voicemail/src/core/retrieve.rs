@@ -451,7 +451,7 @@ impl Retrieve {
     }
 
     fn part(&mut self, last_words: &[Say<'_>], out: &mut Vec<Effect>) {
-        let play = self.talk.play(last_words, out);
+        let play = self.talk.part(last_words, out);
         self.state = State::Parting { play };
     }
 

@@ -46,6 +46,15 @@ impl Talk {
         self.command(self.playing(said, false), out)
     }
 
+    /// Says the last words of a call: a pause follows them, since phones lose at a BYE what they have not played yet.
+    pub(crate) fn part(&mut self, said: &[Say<'_>], out: &mut Vec<Effect>) -> u32 {
+        let mut playing = self.playing(said, false);
+        if let Command::Play { sounds, .. } = &mut playing {
+            sounds.push(Sound::Silence(PAUSE));
+        }
+        self.command(playing, out)
+    }
+
     /// Plays to the caller until a key is pressed, and collects one key. The id is that of the collecting.
     pub(crate) fn ask(&mut self, said: &[Say<'_>], wait: Duration, out: &mut Vec<Effect>) -> u32 {
         self.collect(said, 1, wait, "", out)
@@ -96,3 +105,16 @@ impl Talk {
 
 /// The most digits of a mailbox or a PIN.
 const NUMBER_DIGITS_MAX: u8 = 16;
+/// What phones hold back in their buffers.
+const PAUSE: Duration = Duration::from_millis(300);
+
+#[test]
+fn a_pause_follows_last_words() {
+    let mut out = Vec::new();
+    Talk::new("fr").part(&[Fixed::Goodbye.into()], &mut out);
+    let [Effect::Command { command: Command::Play { sounds, stop_on_digit: false, .. }, .. }] = &out[..]
+    else {
+        panic!("{out:?}");
+    };
+    assert!(matches!(sounds[..], [Sound::Clip { .. }, Sound::Silence(PAUSE)]), "{sounds:?}");
+}

@@ -76,6 +76,8 @@ fn the_operator_takes_who_presses_nothing_where_there_is_one() {
          9 in refused
          9 out play goodbye",
     );
+    let mailbox = menus.replace("operator = \"alice\"", "operator = \"voicemail:alice\"");
+    greeted(&mailbox, "9 in collected - timeout\n9 out transfer voicemail/deposit:alice");
     greeted(&menus, "1 in digit 0\n1 out stop collect\n1 out transfer 6001");
 }
 

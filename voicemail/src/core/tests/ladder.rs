@@ -218,7 +218,7 @@ fn command_seen(command: &Command) -> String {
     match command {
         Command::Answer => "answer".to_owned(),
         Command::Play { sounds, .. } => {
-            let mut names: Vec<&str> = sounds.iter().map(sound_seen).collect();
+            let mut names: Vec<&str> = sounds.iter().filter(is_heard).map(sound_seen).collect();
             names.dedup_by(|after, before| *after == VALUES && *before == VALUES);
             format!("play {}", names.join(" "))
         }
@@ -230,6 +230,11 @@ fn command_seen(command: &Command) -> String {
         Command::HangUp { status, .. } => format!("hang-up {status}"),
         other => panic!("{other:?}"),
     }
+}
+
+/// The pause behind last words is no word.
+fn is_heard(sound: &&Sound) -> bool {
+    !matches!(sound, Sound::Silence(_))
 }
 
 /// How numbers, names and dates are said is the business of `prompt`: they are one mark here.
