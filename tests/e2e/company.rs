@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use prompt::{Fixed, Language, Sentence};
+use prompt::{Fixed, Language, Offer, Sentence};
 
 use super::exchange::{Exchange, binary, said};
 use super::ground::Ground;
@@ -17,6 +17,8 @@ tests! {
     BARESIP => nobody_answers_and_a_message_is_left_heard_and_deleted,
         what_was_said_before_a_crash_is_heard_after_it,
         the_attendant_greets_connects_and_greets_again,
+        phones_forward_their_calls_by_codes_and_hear_it_confirmed,
+        callers_find_their_ways_through_menus_by_day_and_by_night,
         a_call_is_parked_and_taken_back_from_another_phone;
     LINPHONE => linphone_leaves_a_message,
         linphone_puts_two_callers_together;
@@ -27,9 +29,7 @@ tests! {
 
 fn a_call_is_parked_and_taken_back_from_another_phone() {
     let text = example().replace("[proxy]\n", "[proxy]\nmusic_on_hold = \"bonsoir.wav\"\n");
-    let mut exchange = company(&text);
-    Scene::of("company.py", &exchange, "park", &["udp", "udp", "udp"], USUAL_S).end(&mut exchange);
-    exchange.end();
+    play_in(company(&text), "park", &["udp", "udp", "udp"]);
 }
 
 fn nobody_answers_and_a_message_is_left_heard_and_deleted() {
@@ -58,6 +58,43 @@ fn linphone_puts_two_callers_together() {
 
 fn the_attendant_greets_connects_and_greets_again() {
     play("attendant", &["udp", "udp"]);
+}
+
+fn phones_forward_their_calls_by_codes_and_hear_it_confirmed() {
+    let when_busy = [Sentence::ForwardedTo("7000"), Sentence::Fixed(Fixed::WhenBusy)];
+    let exchange = company_and(
+        &example(),
+        &[
+            ("which.wav", french(&[Sentence::Fixed(Fixed::EnterExtension)])),
+            ("forwarded.wav", french(&[Sentence::ForwardedTo("6003")])),
+            ("own.wav", french(&[Sentence::Fixed(Fixed::ForwardingOff)])),
+            ("busy.wav", french(&when_busy)),
+            ("peace.wav", french(&[Sentence::Fixed(Fixed::DoNotDisturbOn)])),
+        ],
+    );
+    play_in(exchange, "codes", &["udp", "udp", "udp"]);
+}
+
+fn callers_find_their_ways_through_menus_by_day_and_by_night() {
+    let more = "operator = \"martin\"\nopen = [{ hours = \"00:00-24:00\" }]\nclosed = \"menu:night\"\n\
+                [codes]\nnight_toggle = \"*28\"\n\
+                [[group]]\nname = \"sales\"\nextension = \"6010\"\nmembers = [\"bob\", \"martin\"]\n\
+                [[menu]]\nname = \"more\"\nkeys = { 1 = \"martin\", 8 = \"language:en\" }\n\
+                [[menu]]\nname = \"night\"\ngreeting = \"bonsoir.wav\"\nkeys = { 2 = \"bob\" }\n";
+    let keys = "3 = \"martin\", 5 = \"sales\", 6 = \"menu:more\", 0 = \"operator\", 9 = \"hang-up\" }";
+    let text = example().replace("3 = \"martin\" }", keys) + more;
+    let martin = Sentence::Choice { key: '1', what: Offer::Extension("6003") };
+    let exchange = company_and(
+        &text,
+        &[
+            ("for-martin.wav", french(&[martin])),
+            ("for-martin-en.wav", spoken::sentences(Language::English, &[martin])),
+            ("night.wav", french(&[Sentence::Fixed(Fixed::NightOn)])),
+            ("day.wav", french(&[Sentence::Fixed(Fixed::NightOff)])),
+            ("goodbye.wav", french(&[Sentence::Fixed(Fixed::Goodbye)])),
+        ],
+    );
+    play_in(exchange, "menus", &["udp", "udp", "udp"]);
 }
 
 fn an_application_in_python_conducts_a_call() {
@@ -96,23 +133,31 @@ fn a_greeting_that_cannot_be_played_is_refused() {
 }
 
 fn play(scenario: &str, transports: &[&str]) {
-    let mut exchange = company(&example());
+    play_in(company(&example()), scenario, transports);
+}
+
+fn play_in(mut exchange: Exchange, scenario: &str, transports: &[&str]) {
     Scene::of("company.py", &exchange, scenario, transports, USUAL_S).end(&mut exchange);
     exchange.end();
 }
 
-/// The company by this file, its greeting, and what the rig compares recordings with.
+/// The company by this file, its greetings, and what the rig compares recordings with.
 fn company(text: &str) -> Exchange {
-    let [before, deleted] = [Fixed::LeaveMessage, Fixed::MessageDeleted]
-        .map(|said| spoken::sentence(Language::French, &Sentence::Fixed(said)));
+    company_and(text, &[("deleted.wav", french(&[Sentence::Fixed(Fixed::MessageDeleted)]))])
+}
+
+/// The same, with further files to compare with.
+fn company_and(text: &str, more: &[(&str, Vec<u8>)]) -> Exchange {
+    let before = french(&[Sentence::Fixed(Fixed::LeaveMessage)]);
     let (bonjour, bonsoir) = (spoken::greeting(1), spoken::greeting(2));
-    let files: [(&str, &[u8]); 4] = [
-        ("leave-message.wav", &before),
-        ("deleted.wav", &deleted),
-        ("bonjour.wav", &bonjour),
-        ("bonsoir.wav", &bonsoir),
-    ];
+    let mut files: Vec<(&str, &[u8])> =
+        vec![("leave-message.wav", &before), ("bonjour.wav", &bonjour), ("bonsoir.wav", &bonsoir)];
+    files.extend(more.iter().map(|(name, sound)| (*name, &sound[..])));
     Exchange::start_among(Ground::namespace(), &files, text)
+}
+
+fn french(said: &[Sentence<'_>]) -> Vec<u8> {
+    spoken::sentences(Language::French, said)
 }
 
 fn example() -> String {

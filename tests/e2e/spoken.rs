@@ -5,11 +5,11 @@ use rtp::codec::Codec;
 use rtp::resample::Resampler;
 use rtp::wav::{Encoding, Form, header};
 
-/// A sentence as the exchange speaks it, at the rate of G.711.
-pub fn sentence(language: Language, sentence: &Sentence<'_>) -> Vec<u8> {
+/// Sentences as the exchange speaks them, at the rate of G.711.
+pub fn sentences(language: Language, said: &[Sentence<'_>]) -> Vec<u8> {
     let mut samples = Vec::new();
-    for piece in language.say(sentence) {
-        let Piece::Clip(clip) = piece else { panic!("{sentence:?} holds a recording") };
+    for piece in said.iter().flat_map(|sentence| language.say(sentence)) {
+        let Piece::Clip(clip) = piece else { panic!("{said:?} holds a recording") };
         Codec::G722.decoder().decode(language.clip_sound(clip), &mut samples);
     }
     let mut narrow = Vec::new();

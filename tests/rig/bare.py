@@ -57,7 +57,7 @@ class Baresip:
         self.folder = os.path.join(work, self.name)
         self.recordings = os.path.join(self.folder, "recordings")
         os.makedirs(self.recordings, exist_ok=True)
-        self.control, self.before = 4440 + number, None
+        self.control = 4440 + number
         hop = f"{server}:5061" if transport == "tls" else server
         self._write("config", CONFIG.format(
             address=address or f"10.99.0.{10 + number}", play=play, name=self.name, rate=rate, modules=MODULES,
@@ -161,7 +161,9 @@ class Baresip:
         return self.until_said("200 OK", "401 Unauthorized", "403 Forbidden", "reg: ") == "200 OK"
 
     def dial(self, number):
-        self.before = self.heard()
+        # They are named by the second of their beginning: the next one must not take the name of one that is there.
+        for recording in glob.glob(os.path.join(self.recordings, "dump-*.wav")):
+            os.rename(recording, os.path.join(os.path.dirname(recording), "old-" + os.path.basename(recording)))
         return self.command("dial", f"sip:{number}@{self.server}")
 
     def answer(self):
@@ -188,7 +190,7 @@ class Baresip:
         """The recording of what it heard in its last call; None before there was one, and before the one that it dialled
         last brought something."""
         found = sorted(glob.glob(os.path.join(self.recordings, "dump-*-dec.wav")), key=os.path.getmtime)
-        return found[-1] if found and found[-1] != self.before else None
+        return found[-1] if found else None
 
     def seconds_heard(self):
         """How much is recorded so far: 16 bits a sample behind a head of 44 octets."""

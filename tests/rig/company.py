@@ -2,8 +2,8 @@
 """A small company's telephones: voicemail and the attendant, as its people use them. Called as calls.py is.
 
 The test puts sounds to compare with into the folder WORK: leave-message.wav is what the mailbox says before its tone,
-deleted.wav what it says of a message that is;
-bonjour.wav and bonsoir.wav are the company's greetings."""
+deleted.wav what it says of a message that is; bonjour.wav and bonsoir.wav are the company's greetings; further ones are
+named where they are listened for."""
 import glob
 import os
 import time
@@ -28,6 +28,12 @@ def kept():
     return glob.glob(os.path.join(WORK, "state", "recordings", "**", "*.wav"), recursive=True)
 
 
+def hears(scenario, phone, sound, otherwise):
+    """Waits until the phone has heard this file of the folder, but for what a busy machine lost of it."""
+    heard = lambda: scenario.hears(phone, "match", "--sound", os.path.join(WORK, sound), "--min-share", ".6")
+    until(heard, lambda: otherwise)
+
+
 def connected(phone, patience=PATIENCE):
     check(phone.wait("CALL_ESTABLISHED", patience), f"nobody answers {phone.user}: {phone.seen}\n{phone.said()[-1500:]}")
 
@@ -36,20 +42,29 @@ def ended(phone, patience=PATIENCE):
     check(phone.wait("CALL_CLOSED", patience), f"{phone.user}'s call does not end: {phone.seen}")
 
 
+def told_of_waiting(phone, wanted):
+    """Waits for a NOTIFY (RFC 3842) that says so."""
+    end, said = time.time() + PATIENCE, []
+    while (event := phone.wait("MWI_NOTIFY", max(.001, end - time.time()))):
+        said.append(event.get("param") or "")
+        if wanted in said[-1]:
+            return
+    check(False, f"{phone.user} is not told {wanted!r}, but {said}; it saw {phone.seen}")
+
+
 def voicemail(scenario):
-    """Bob does not answer: after ten seconds alice reaches his mailbox and leaves what she plays. He
-    listens at 6099, hears it, and hears that it is deleted."""
-    alice, bob = scenario.registered("alice"), scenario.registered("bob")
+    """Bob does not answer: after ten seconds alice reaches his mailbox and leaves what she plays. Bob's phone shows it; he
+    listens at 6099, hears it, hears that it is deleted, and nothing waits any more."""
+    alice, bob = scenario.registered("alice"), scenario.registered("bob", subscribes=True)
     ring(alice, bob, "6002")
     began = time.time()
     connected(alice)
     check(time.time() - began > 9, f"the mailbox answers after {time.time() - began:.1f} s of ringing")
     check(bob.wait("CALL_CLOSED"), f"bob goes on ringing: {bob.seen}")
-    greeting = os.path.join(WORK, "leave-message.wav")
-    until(lambda: scenario.hears(alice, "match", "--sound", greeting),
-          lambda: "alice does not hear what the mailbox says before its tone")
+    hears(scenario, alice, "leave-message.wav", "alice does not hear what the mailbox says before its tone")
     spoken_for(6)
     alice.hang_up()
+    told_of_waiting(bob, "Messages-Waiting: yes")
     bob.forget()
     bob.dial("6099")
     connected(bob)
@@ -57,8 +72,8 @@ def voicemail(scenario):
     until(lambda: scenario.hears(bob, "align", "--seed", str(scenario.seeds[alice]), "--min-secs", "3", "--min-share", "0"),
           lambda: "bob does not hear alice's message")
     bob.press("7")
-    deleted = os.path.join(WORK, "deleted.wav")
-    until(lambda: scenario.hears(bob, "match", "--sound", deleted), lambda: "bob does not hear that it is deleted")
+    hears(scenario, bob, "deleted.wav", "bob does not hear that it is deleted")
+    told_of_waiting(bob, "Messages-Waiting: no")
     bob.hang_up()
 
 
@@ -67,9 +82,7 @@ def voicemail_crash(scenario):
     alice, bob = scenario.registered("alice"), scenario.registered("bob")
     ring(alice, bob, "6002")
     connected(alice)
-    greeting = os.path.join(WORK, "leave-message.wav")
-    until(lambda: scenario.hears(alice, "match", "--sound", greeting),
-          lambda: "alice does not hear what the mailbox says before its tone")
+    hears(scenario, alice, "leave-message.wav", "alice does not hear what the mailbox says before its tone")
     spoken_for(6)
     meanwhile("speaking")
     bob.forget()
@@ -88,7 +101,7 @@ def attendant(scenario):
     bonjour, bonsoir = (os.path.join(WORK, name) for name in ("bonjour.wav", "bonsoir.wav"))
     alice.dial("7000")
     connected(alice)
-    until(lambda: scenario.hears(alice, "match", "--sound", bonjour), lambda: "alice is not greeted")
+    hears(scenario, alice, "bonjour.wav", "alice is not greeted")
     alice.press("2")
     check(bob.wait("CALL_INCOMING"), f"bob does not ring: {bob.seen}; alice saw {alice.seen}")
     bob.answer()
@@ -107,7 +120,7 @@ def attendant(scenario):
     alice.forget()
     alice.dial("7000")
     connected(alice)
-    until(lambda: scenario.hears(alice, "match", "--sound", bonjour), lambda: "alice hears the old greeting")
+    hears(scenario, alice, "bonjour.wav", "alice hears the old greeting")
     alice.hang_up()
 
 
@@ -122,6 +135,100 @@ def greeted_twice(scenario, caller, greeting, digit):
     until(lambda: scenario.hears(caller, "match", "--sound", greeting, "--times", "2"),
           lambda: "the caller is not greeted again", 10)
     caller.hang_up()
+
+
+def codes(scenario):
+    """Bob sends his calls to martin by *72 and by the number that he is asked for, and hears so; by *73 they are his again.
+    By *90 a busy bob's go to the menu, and by *78 he has his peace."""
+    alice, bob, martin = (scenario.registered(name) for name in ("alice", "bob", "martin"))
+    bob.dial("*72")
+    connected(bob)
+    hears(scenario, bob, "which.wav", "bob is not asked for a number")
+    bob.press("6003#")
+    hears(scenario, bob, "forwarded.wav", "*72 is not confirmed")
+    ended(bob)
+    alice.dial("6002")
+    check(martin.wait("CALL_INCOMING"), f"martin does not ring: {martin.seen}; alice saw {alice.seen}")
+    check(not bob.wait("CALL_INCOMING", .001), f"bob rings: {bob.seen}")
+    martin.answer()
+    connected(alice)
+    heard_for(alice, 1)
+    alice.hang_up()
+    ended(martin)
+    confirmed(scenario, bob, "*73", "own.wav")
+    confirmed(scenario, bob, "*907000", "busy.wav")
+    alice.forget()
+    ring(alice, bob, "6002")
+    bob.hang_up()
+    connected(alice)
+    hears(scenario, alice, "bonjour.wav", "the menu does not greet who finds bob busy")
+    alice.hang_up()
+    confirmed(scenario, bob, "*91", "own.wav")
+    confirmed(scenario, bob, "*78", "peace.wav")
+    alice.forget()
+    alice.dial("6002")
+    connected(alice)
+    hears(scenario, alice, "leave-message.wav", "alice does not reach bob's mailbox at once")
+    check(not bob.wait("CALL_INCOMING", .001), f"bob rings: {bob.seen}")
+    alice.hang_up()
+
+
+def confirmed(scenario, caller, code, sound):
+    """Dials a code, and hears to the end what the exchange says that it did."""
+    caller.forget()
+    caller.dial(code)
+    connected(caller)
+    hears(scenario, caller, sound, f"{code} is not confirmed")
+    ended(caller)
+    caller.forget()
+
+
+def menus(scenario):
+    """The ways through menus: a submenu, another language, a group, direct dialling where a key begins alike, the operator,
+    and the night."""
+    alice, bob, martin = (scenario.registered(name) for name in ("alice", "bob", "martin"))
+
+    def reaches(digits, *called, answers):
+        """The menu's caller presses this, these ring, and one answers."""
+        alice.press(digits)
+        for one in called:
+            check(one.wait("CALL_INCOMING"), f"{one.user} does not ring for {digits}: {one.seen}; alice saw {alice.seen}")
+        answers.answer()
+        connected(answers)
+        for other in called:
+            if other is not answers:
+                ended(other)
+        alice.hang_up()
+        ended(answers)
+        for one in called:
+            one.forget()
+
+    def greeted(sound="bonjour.wav"):
+        alice.forget()
+        alice.dial("7000")
+        connected(alice)
+        hears(scenario, alice, sound, f"alice does not hear {sound}")
+
+    greeted()
+    alice.press("6")
+    hears(scenario, alice, "for-martin.wav", "the submenu is not spoken")
+    alice.press("8")
+    hears(scenario, alice, "for-martin-en.wav", "the submenu does not speak English")
+    reaches("1", martin, answers=martin)
+    greeted()
+    reaches("5", bob, martin, answers=bob)
+    greeted()
+    reaches("6002", bob, answers=bob)
+    greeted()
+    reaches("0", martin, answers=martin)
+    confirmed(scenario, bob, "*28", "night.wav")
+    greeted("bonsoir.wav")
+    reaches("2", bob, answers=bob)
+    confirmed(scenario, bob, "*28", "day.wav")
+    greeted()
+    alice.press("9")
+    hears(scenario, alice, "goodbye.wav", "the menu says no goodbye")
+    ended(alice)
 
 
 def linphone_leaves_a_message(scenario):
@@ -147,8 +254,7 @@ def park(scenario):
     bob.transfer("701")
     ended(bob)
     check(not alice.wait("CALL_CLOSED", 1), f"alice's call ends with bob's: {alice.seen}")
-    until(lambda: scenario.hears(alice, "match", "--sound", os.path.join(WORK, "bonsoir.wav")),
-          lambda: "alice hears no music")
+    hears(scenario, alice, "bonsoir.wav", "alice hears no music")
     martin.dial("701")
     connected(martin)
     heard_for(martin, 5)
@@ -201,7 +307,8 @@ def door(scenario):
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    voicemail, voicemail_crash, attendant, park, attended_transfer, linphone_leaves_a_message, door)}
+    voicemail, voicemail_crash, attendant, codes, menus, park, attended_transfer, linphone_leaves_a_message,
+    door)}
 
 if __name__ == "__main__":
     main(SCENARIOS)
