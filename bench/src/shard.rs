@@ -183,6 +183,7 @@ fn settings(is_trusted: bool) -> Settings {
         nonce_key: [9; 32],
         uses: Arc::new(Mutex::new(Replay::new(200_000))),
         watched: Arc::default(),
+        parked: Arc::default(),
         loop_key: [5, 6],
         edge: 0,
         shard: 0,

@@ -140,7 +140,7 @@ fn shards(
 ) -> Result<(Shards<Posted>, (Settings, Resolver))> {
     // RFC 7616 §3.4.5: one answer counts once, whichever shard meets it.
     let uses = Arc::new(std::sync::Mutex::new(Replay::new(NONCES_MAX)));
-    let watched = Arc::new(Watched::default());
+    let (watched, parked) = (Arc::new(Watched::default()), Arc::default());
     let (mut kept, mut inboxes) = (None, None);
     let started = clock::unix_s() as u32;
     let shards = node::shard::start(&config.shard, &config.sip, |place| {
@@ -157,8 +157,9 @@ fn shards(
             nonce_key: keys.part(16),
             uses: Arc::clone(&uses),
             watched: Arc::clone(&watched),
+            parked: Arc::clone(&parked),
             loop_key: [u64::from_le_bytes(keys.part(48)), u64::from_le_bytes(keys.part(56))],
-            spread: place.spread,
+            spread: place.spread.clone(),
             edge: 0,
             shard: place.shard as u8,
         };

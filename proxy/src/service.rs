@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use node::dns::{Query, Resolver};
+use node::shard::Full;
 use node::{Inbox, Input as NodeInput, clock};
 use proto::application::{Application, Command as Wanted, Conductor, Event};
 use proto::media::{Described, Media, MediaEvent, MediaSink, Released};
@@ -20,7 +21,7 @@ use crate::core::Edge;
 use crate::core::call::write;
 use crate::core::calls::CallState;
 use crate::core::counters::{Counters, Gauges};
-use crate::core::effect::{Answer, Change, Effect, Input, Out, Said, Tried};
+use crate::core::effect::{Answer, Change, Effect, Input, Out, Passed, Said, Tried};
 use crate::core::notifier::watched::Watched;
 use crate::core::settings::Settings;
 
@@ -76,6 +77,8 @@ pub enum Posted {
     Run(Box<str>, Said),
     /// Something that phones watch has changed.
     Changed(Change),
+    /// Another shard hands something over.
+    Passed(Passed),
     /// Somebody wants something of the shard.
     Command(Command),
 }
@@ -158,6 +161,7 @@ impl Service {
             }
             NodeInput::Posted(Posted::MediaLost) => Input::MediaLost,
             NodeInput::Posted(Posted::Changed(change)) => Input::Changed(change),
+            NodeInput::Posted(Posted::Passed(passed)) => Input::Passed(passed),
             NodeInput::Posted(Posted::Command(command)) => return self.obey(now, command),
             NodeInput::Failed { transaction, why } => Input::Failed { transaction, why },
             NodeInput::ConnectionClosed(connection) => Input::ConnectionClosed(connection),
@@ -333,6 +337,14 @@ impl Out for Outputs<'_> {
 
     fn changed(&mut self, change: Change) {
         tell_all(&self.desk.services.shards, &change);
+    }
+
+    fn pass(&mut self, shard: u16, passed: Passed) -> Result<(), Passed> {
+        let Some(inbox) = self.desk.services.shards.get(usize::from(shard)) else { return Err(passed) };
+        match inbox.post(Posted::Passed(passed)) {
+            Err(Full(Posted::Passed(passed))) => Err(passed),
+            Ok(()) | Err(Full(_)) => Ok(()),
+        }
     }
 
     fn tried(&mut self, hop: &NextHop, how: Tried) {
@@ -556,6 +568,7 @@ impl std::fmt::Debug for Posted {
             Self::Media(call, event) => formatter.debug_tuple("Media").field(call).field(event).finish(),
             Self::MediaLost => formatter.write_str("MediaLost"),
             Self::Run(run, said) => formatter.debug_tuple("Run").field(run).field(said).finish(),
+            Self::Passed(passed) => formatter.debug_tuple("Passed").field(passed).finish(),
             Self::Changed(change) => formatter.debug_tuple("Changed").field(change).finish(),
             Self::Command(_) => formatter.write_str("Command"),
         }

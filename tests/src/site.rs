@@ -18,7 +18,7 @@ use proto::{
 };
 use proxy::config::plan::{DialConfig, RouteConfig};
 use proxy::core::Edge;
-use proxy::core::effect::{Answer, Change, Effect, Out, Tried};
+use proxy::core::effect::{Answer, Change, Effect, Out, Passed, Tried};
 use proxy::core::plan::{Attached, Plan};
 use proxy::core::token::Keys;
 use proxy::{ProxyConfig, Settings};
@@ -129,6 +129,7 @@ fn settings(config: ProxyConfig, routes: Arc<Plan>, address: SocketAddr, number:
         nonce_key: [9 + key; 32],
         uses: Arc::new(Mutex::new(sip::auth::Replay::new(10_000))),
         watched: Arc::default(),
+        parked: Arc::default(),
         loop_key: [5 + u64::from(number), 6],
         spread: Spread::new(1, [1, 2]),
         edge: number,
@@ -195,6 +196,11 @@ impl Out for Services {
 
     fn changed(&mut self, change: Change) {
         self.changes.push_back(change);
+    }
+
+    /// There is one shard.
+    fn pass(&mut self, _: u16, passed: Passed) -> Result<(), Passed> {
+        Err(passed)
     }
 
     /// Each host has one address: there is none to try before it.

@@ -1,7 +1,8 @@
 //! A shard: one thread that owns a [`Core`] and drives it in turns. What it owns, nobody else touches: no locks.
 //!
 //! A message goes to the shard of a keyed hash of its Call-ID ([`Spread`]), wherever it arrived; it is handed over
-//! through the owner's bounded [`Door`]. Answers of services come by its [`Inbox`].
+//! through the owner's bounded [`Door`]. A dialog that a call of another shard has taken over goes there by an exception
+//! ([`Spread::detour`]). Answers of services come by its [`Inbox`].
 
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use sip::transport::{ConnectionId, Outbox, Packet};
 
 mod config;
 mod counters;
+mod detours;
 mod inbox;
 mod metrics;
 mod quarantine;

@@ -88,8 +88,9 @@ impl<C: Core> Shard<C> {
             self.take_errors(now, port);
             more |= self.take_datagrams(now, port);
         }
-        more |= self.take_notices(now);
+        // What shards hand to each other goes before the messages that follow it.
         more |= self.take_posts(now);
+        more |= self.take_notices(now);
         self.tick(now);
         self.flush();
         self.counters.turns.add(1);

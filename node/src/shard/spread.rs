@@ -1,20 +1,24 @@
 //! Which shard a Call-ID belongs to: a keyed hash, so that nobody outside can aim at one shard.
 
 use std::hash::Hasher as _;
+use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
+use super::detours::Detours;
+
 /// The rule that gives every Call-ID its shard. All shards of a process share one; the key is drawn at start.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Spread {
     key: [u64; 2],
     shards: u16,
+    detours: Arc<Detours>,
 }
 
 impl Spread {
     /// The rule for so many shards (at least one).
     pub fn new(shards: u16, key: [u64; 2]) -> Self {
-        Self { key, shards: shards.max(1) }
+        Self { key, shards: shards.max(1), detours: Arc::new(Detours::new(shards > 1)) }
     }
 
     /// How many shards there are.
@@ -27,7 +31,38 @@ impl Spread {
         if self.shards == 1 {
             return 0;
         }
-        (self.hash(call_id) % u64::from(self.shards)) as u16
+        let hash = self.hash(call_id);
+        self.detours.find(hash).unwrap_or_else(|| self.home_of(hash))
+    }
+
+    fn home_of(&self, hash: u64) -> u16 {
+        (hash % u64::from(self.shards)) as u16
+    }
+
+    /// Sends the messages of a Call-ID to another shard than its own from now on, until [`Spread::straighten`]. True when
+    /// they go there; false when there are too many exceptions (4,096).
+    pub fn detour(&self, call_id: &[u8], shard: u16) -> bool {
+        let hash = self.hash(call_id);
+        if self.shards == 1 {
+            return shard == 0;
+        }
+        if self.home_of(hash) != shard {
+            return self.detours.set(hash, shard);
+        }
+        if let Some(other) = self.detours.find(hash) {
+            self.detours.clear(hash, other);
+        }
+        true
+    }
+
+    /// Ends that, unless the Call-ID was sent to another shard than this one since.
+    pub fn straighten(&self, call_id: &[u8], shard: u16) {
+        self.detours.clear(self.hash(call_id), shard);
+    }
+
+    /// How many Call-IDs go another way than their hash says.
+    pub fn detours(&self) -> usize {
+        self.detours.len()
     }
 
     /// The shard of a message. One without a Call-ID goes to the first, which counts it and drops it.
@@ -64,6 +99,22 @@ mod tests {
             let even = 7000 / usize::from(shards);
             assert!(count.iter().all(|&one| one > even * 8 / 10 && one < even * 12 / 10 + 1), "{count:?}");
         }
+    }
+
+    #[test]
+    fn a_detour_leads_elsewhere_and_back() {
+        let spread = Spread::new(4, [3, 4]);
+        let own = spread.shard_of(b"17@x");
+        let other = (own + 1) % 4;
+        assert!(spread.detour(b"17@x", other));
+        assert_eq!((spread.shard_of(b"17@x"), spread.detours()), (other, 1));
+        spread.straighten(b"17@x", own);
+        assert_eq!(spread.clone().shard_of(b"17@x"), other);
+        spread.straighten(b"17@x", other);
+        assert_eq!((spread.shard_of(b"17@x"), spread.detours()), (own, 0));
+        assert!(spread.detour(b"17@x", other) && spread.detour(b"17@x", own));
+        assert_eq!((spread.shard_of(b"17@x"), spread.detours()), (own, 0));
+        assert!(Spread::new(1, [3, 4]).detour(b"17@x", 0));
     }
 
     #[test]

@@ -96,11 +96,11 @@ pub fn start<C: Core>(
                 io.insert(made).handle().clone()
             }
         };
-        Some(Streams::start(&handle, sockets, streams, &listeners, (Arc::clone(&doors), spread))?)
+        Some(Streams::start(&handle, sockets, streams, &listeners, (Arc::clone(&doors), spread.clone()))?)
     };
     let mut shards = Shards {
         inboxes: Arc::clone(&inboxes),
-        spread,
+        spread: spread.clone(),
         counters: Vec::new(),
         listeners: Arc::clone(&listeners),
         streams: streams.clone(),
@@ -116,7 +116,7 @@ pub fn start<C: Core>(
     for (number, sockets) in (0..count).zip(sockets_of) {
         let place = Place {
             shard: number,
-            spread,
+            spread: spread.clone(),
             inboxes: Arc::clone(&inboxes),
             listeners: Arc::clone(&listeners),
             seed: clock::seed(),
@@ -126,7 +126,7 @@ pub fn start<C: Core>(
         shards.counters.push(Arc::clone(&counters));
         let inbox = inboxes[usize::from(number)].clone();
         let (doors, listeners, streams) = (Arc::clone(&doors), Arc::clone(&listeners), streams.clone());
-        let quarantine = Quarantine::new(config.quarantine_max);
+        let (quarantine, spread) = (Quarantine::new(config.quarantine_max), spread.clone());
         let with = move |ports, watch| Shard {
             core,
             number,

@@ -77,7 +77,7 @@ impl Edge {
     }
 
     /// Makes the context and its server transaction; `None` when a table is full.
-    fn open(
+    pub(crate) fn open(
         &mut self,
         turn: &mut Turn<'_>,
         packet: &Packet<'_>,

@@ -19,6 +19,7 @@ pub(crate) mod application_step;
 pub(crate) mod asking;
 pub(crate) mod crossed;
 pub(crate) mod crossing;
+pub(crate) mod elsewhere;
 pub(crate) mod end;
 pub(crate) mod hold;
 pub(crate) mod incoming;
@@ -141,7 +142,8 @@ impl Call {
         let crossings = self.crossings.iter().filter_map(Crossing::deadline);
         let own =
             self.run_deadline().into_iter().chain(self.session_deadline()).chain(self.reliable_deadline());
-        let own = own.chain(self.park_deadline()).chain(self.renewal_deadline());
+        let own =
+            own.chain(self.park_deadline()).chain(self.renewal_deadline()).chain(self.transfer_deadline());
         crossings.chain(own).min()
     }
 

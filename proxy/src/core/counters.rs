@@ -45,6 +45,8 @@ pub struct Counters {
     pub late_successes: u64,
     /// Calls that somebody picked up for another, or took over.
     pub pickups: u64,
+    /// INVITEs handed to another shard, which may have the call that they take over.
+    pub passed: u64,
     /// Calls that were parked.
     pub parks: u64,
     /// Transfers that phones have asked for.
@@ -125,6 +127,7 @@ impl Counters {
             ("runs_cut", self.runs_cut),
             ("late_successes", self.late_successes),
             ("pickups", self.pickups),
+            ("passed", self.passed),
             ("parks", self.parks),
             ("transfers", self.transfers),
             ("sessions_expired", self.sessions_expired),

@@ -63,6 +63,7 @@ impl Edge {
             counters: Counters::default(),
             calls: Calls::new(config.conducted_max, now),
             errands: VecDeque::new(),
+            strays: VecDeque::new(),
             calls_of: HashMap::new(),
             scratch: Vec::new(),
             reading: Vec::new(),
@@ -118,6 +119,7 @@ impl Edge {
             Input::MediaLost => self.on_media_lost(turn),
             Input::Run(run, said) => self.on_said(turn, run, said),
             Input::Changed(change) => self.on_change(turn, change),
+            Input::Passed(passed) => self.on_passed(turn, passed.0),
             Input::Tick => self.on_tick(turn),
         }
         self.on_errands(turn);
@@ -136,6 +138,7 @@ impl Edge {
             means.calls.deadline(),
             self.notifier.deadline(),
             means.questions.deadline(),
+            means.strays_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -427,6 +430,7 @@ impl Edge {
             self.means.with_call(turn, slot, super::call::Call::on_time);
         }
         self.on_subscriptions_due(turn);
+        self.means.on_strays_due(turn.now);
         self.means.endpoint.tick(turn.now, turn.out.wire(), &mut self.events);
         self.on_events(turn);
     }

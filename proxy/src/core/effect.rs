@@ -14,6 +14,8 @@ use proto::{
 use sip::transaction::TransactionId;
 use sip::transport::{ConnectionId, NextHop, Outbox, Packet};
 
+use super::call::elsewhere::Handed;
+
 /// What happens to the core.
 #[derive(Debug)]
 pub enum Input<'a> {
@@ -38,6 +40,8 @@ pub enum Input<'a> {
     Run(&'a str, Said),
     /// Something that phones watch has changed.
     Changed(Change),
+    /// Another shard hands something over.
+    Passed(Passed),
     /// A deadline has come.
     Tick,
 }
@@ -61,6 +65,10 @@ pub enum Change {
     /// Changes of registrations may have been missed.
     BindingsLost,
 }
+
+/// What one shard hands to another, which owns the call that it is about.
+#[derive(Debug)]
+pub struct Passed(pub(crate) Handed);
 
 /// What an application says of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +160,8 @@ pub trait Out {
     fn forget(&mut self, application: &str, run: &str);
     /// Tells all shards, this one too, that something has changed that phones may watch. It comes as an [`Input`] later.
     fn changed(&mut self, change: Change);
+    /// Hands something to another shard, where it comes as an [`Input`]. What that cannot take comes back.
+    fn pass(&mut self, shard: u16, passed: Passed) -> Result<(), Passed>;
     /// Tells what became of a next hop that an answer to [`Effect::Resolve`] held.
     fn tried(&mut self, hop: &NextHop, how: Tried);
 }

@@ -13,6 +13,7 @@ use sip::wheel::Wheel;
 
 use super::authenticate::Guard;
 use super::call::application::Errand;
+use super::call::elsewhere::Strays;
 use super::call::table::Calls;
 use super::counters::Counters;
 use super::effect::{Answer, Effect, Turn};
@@ -130,6 +131,8 @@ pub(crate) struct Means {
     pub calls: Calls,
     /// What a conducted call wants of the edge: done at the end of the input.
     pub errands: VecDeque<Errand>,
+    /// Call-IDs whose messages come here although they are another shard's.
+    pub strays: Strays,
     /// Calls in set-up of each user.
     pub calls_of: HashMap<Arc<str>, u32>,
     /// Room for one message that is being written.

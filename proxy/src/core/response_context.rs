@@ -53,6 +53,8 @@ pub(crate) struct ResponseContext {
     pub breadth: u16,
     /// Who calls, once that is proved.
     pub caller: Option<Arc<proto::User>>,
+    /// How many shards have had the INVITE before this one.
+    pub tried: u16,
     /// Which phone of the caller; 0 when it does not say.
     pub caller_instance: u32,
     /// The name under which it counts against `calls_per_user_max`.
@@ -279,6 +281,7 @@ impl ResponseContext {
             seen,
             breadth: 0,
             caller: None,
+            tried: 0,
             caller_instance: 0,
             counted: None,
             plan: Plan::default(),

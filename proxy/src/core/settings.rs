@@ -9,6 +9,7 @@ use sip::auth::Replay;
 use sip::message::Limits;
 use sip::uri::{Host, SipUri, Uri};
 
+use super::call::park::Parks;
 use super::notifier::watched::Watched;
 use super::route::Routes;
 use super::token;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub uses: Arc<Mutex<Replay>>,
     /// What lamps show of calls: one table for all shards.
     pub watched: Arc<Watched>,
+    /// Which slots calls are parked at: one table for all shards.
+    pub parked: Arc<Parks>,
     /// The key of loop hashes, shared by the edges of a site.
     pub loop_key: [u64; 2],
     /// Which Call-ID belongs to which shard: those that we make are drawn until they fall in ours.

@@ -61,6 +61,27 @@ impl Phone {
         }
     }
 
+    /// What `{alice.replaces}` stands for, its dialog as a value of Replaces (RFC 3891), and `{alice.replaces%}`, the same in
+    /// a URI.
+    pub fn words(&self) -> Vec<(String, String)> {
+        let Some(id) = self.dialog.as_ref().map(Dialog::id) else { return Vec::new() };
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let value =
+            format!("{};to-tag={};from-tag={}", text(&id.call_id), text(&id.remote_tag), text(&id.local_tag));
+        let escaped = value.replace(';', "%3B").replace('=', "%3D").replace(':', "%3A");
+        let name = &self.name;
+        vec![(format!("{name}.replaces"), value), (format!("{name}.replaces%"), escaped)]
+    }
+
+    /// A session of this phone.
+    fn sdp(&self) -> String {
+        let host = self.address.ip();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n\
+             a=rtpmap:0 PCMU/8000\r\n"
+        )
+    }
+
     /// Begins without credentials, as a phone that was just switched on does.
     pub fn forget_challenge(&mut self) {
         self.asked.iter_mut().for_each(|asked| asked.challenges.clear());
@@ -191,7 +212,8 @@ impl Phone {
         }
         headers.extend(credentials);
         self.asked.push(asked);
-        written(|out| write_request(method, &uri, headers, line, out))
+        let sdp = line.sdp.then(|| self.sdp());
+        written(|out| write_request(method, &uri, headers, line, sdp.as_deref(), out))
     }
 
     /// RFC 3261 §22.3: an answer for each realm that has asked.
@@ -216,6 +238,7 @@ impl Phone {
     fn within_dialog(&mut self, line: &Line) -> Result<Vec<u8>, String> {
         let via = self.via();
         let contact = self.contact();
+        let sdp = line.sdp.then(|| self.sdp());
         let name = &self.name;
         let dialog = self
             .dialog
@@ -229,6 +252,7 @@ impl Phone {
         let outgoing = Outgoing {
             contact: Some(contact.as_bytes()),
             headers: &headers,
+            body: sdp.as_ref().map(|sdp| (SDP, sdp.as_bytes())),
             ..Outgoing::new(via.as_bytes())
         };
         let method =
@@ -277,7 +301,10 @@ impl Phone {
             headers.retain(|(own, _)| own != name);
             headers.push((name, value.as_deref().unwrap_or_default().as_bytes()));
         }
-        let extra = Extra { to_tag: Some(&tag), record_route: true, headers: &headers, ..Extra::default() };
+        let sdp = line.sdp.then(|| self.sdp());
+        let body = sdp.as_ref().map(|sdp| (SDP, sdp.as_bytes()));
+        let extra =
+            Extra { body, to_tag: Some(&tag), record_route: true, headers: &headers, ..Extra::default() };
         Ok(written(|out| build::response(&request, status, &extra, out)))
     }
 
@@ -311,6 +338,7 @@ fn write_request<'a>(
     uri: &str,
     mut headers: Vec<(&'a str, String)>,
     line: &'a Line,
+    sdp: Option<&str>,
     out: &mut Vec<u8>,
 ) {
     for (name, value) in line.headers.iter().filter(|(name, _)| name != "password") {
@@ -324,7 +352,7 @@ fn write_request<'a>(
     for (name, value) in &headers {
         request = request.header(name, value.as_bytes());
     }
-    request.end(None);
+    request.end(sdp.map(|sdp| (SDP, sdp.as_bytes())));
 }
 
 /// The realm of a challenge, as it is written.
@@ -342,3 +370,5 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     write(&mut octets);
     octets
 }
+
+const SDP: &str = "application/sdp";

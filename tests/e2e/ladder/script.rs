@@ -12,6 +12,8 @@ pub struct Ladder {
     pub lines: Vec<Line>,
     /// Why it cannot be run over sockets.
     pub only_simulated: Option<String>,
+    /// Why it can be run over sockets against one process alone.
+    pub only_whole: Option<String>,
     /// What it wants in the configuration beside users and routes.
     pub config: String,
 }
@@ -63,6 +65,8 @@ pub struct Line {
     pub again: bool,
     /// The request that it got, sent back as a proxy does.
     pub returned: bool,
+    /// With a description of the phone's session.
+    pub sdp: bool,
     /// `Name=text`, `Name` and `!Name`: headers to write, or conditions.
     pub headers: Vec<(String, Option<String>)>,
 }
@@ -70,8 +74,13 @@ pub struct Line {
 impl Ladder {
     /// Reads a ladder; an error begins with the line's number.
     pub fn read(text: &str) -> Result<Self, String> {
-        let mut ladder =
-            Self { phones: Vec::new(), lines: Vec::new(), only_simulated: None, config: String::new() };
+        let mut ladder = Self {
+            phones: Vec::new(),
+            lines: Vec::new(),
+            only_simulated: None,
+            only_whole: None,
+            config: String::new(),
+        };
         for (number, line) in text.lines().enumerate() {
             let number = number + 1;
             let line = line.split('#').next().unwrap_or_default().trim();
@@ -86,6 +95,7 @@ impl Ladder {
                     ladder.config.push('\n');
                 }
                 Some("simulated") => ladder.only_simulated = Some(words[1..].join(" ")),
+                Some("whole") => ladder.only_whole = Some(words[1..].join(" ")),
                 Some(_) => {
                     let read = ladder.line(number, line, &words).map_err(|why| format!("{number}: {why}"))?;
                     ladder.lines.push(read);
@@ -132,6 +142,7 @@ impl Ladder {
             target: None,
             again: false,
             returned: false,
+            sdp: false,
             headers: Vec::new(),
         };
         if self.lines.last().is_some_and(|last| last.at_ms > line.at_ms) {
@@ -160,6 +171,7 @@ impl Ladder {
             target: None,
             again: false,
             returned: false,
+            sdp: false,
             headers: Vec::new(),
         })
     }
@@ -175,6 +187,8 @@ impl Line {
             self.again = true;
         } else if word == "returned" {
             self.returned = true;
+        } else if word == "sdp" && self.direction == Direction::Sends {
+            self.sdp = true;
         } else if let Some((name, value)) = word.split_once('=') {
             self.headers.push((name.to_owned(), Some(value.to_owned())));
         } else if self.direction == Direction::Gets {

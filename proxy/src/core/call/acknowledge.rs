@@ -80,6 +80,7 @@ impl Call {
         self.on_run_time(means, turn);
         self.on_reliable_time(means, turn);
         self.on_park_time(means, turn);
+        self.on_transfer_time(means, turn);
         self.on_renewal_time(means, turn);
         self.on_session_time(means, turn);
         let t2 = means.settings.transactions.intervals.t2;

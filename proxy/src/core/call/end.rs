@@ -8,6 +8,7 @@ use sip::transaction::TransactionId;
 
 use super::application::Errand;
 use super::crossing::Stage;
+use super::leg::Leg;
 use super::{CALLER, Call, late, write};
 use crate::core::effect::Turn;
 use crate::core::means::{Means, User};
@@ -59,21 +60,9 @@ impl Call {
     }
 
     pub fn say_bye(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, reason: Option<&[u8]>) {
-        let Some(leg) = self.leg_mut(number) else { return };
-        let Some(hop) = leg.hop() else { return };
-        let via = write::via(means, leg, &hop);
-        let headers: &[(&str, &[u8])] = &[("Reason", reason.unwrap_or_default())];
-        let headers = if reason.is_some() { headers } else { &[] };
-        let outgoing = Outgoing { headers, ..Outgoing::new(via.as_bytes()) };
-        let mut octets = std::mem::take(&mut means.scratch);
-        octets.clear();
-        if let Some(dialog) = &mut leg.dialog {
-            dialog.request(Method::Bye, &outgoing, &mut octets);
-            if means.endpoint.request(turn.now, User::Alone, hop, &octets, turn.out.wire()).is_err() {
-                means.counters.overloaded += 1;
-            }
+        if let Some(leg) = self.leg_mut(number) {
+            leg.hear_bye(means, turn, reason);
         }
-        means.scratch = octets;
     }
 
     /// A CANCEL for an INVITE of a leg (RFC 3261 §9.2). One whose answer is on its way back is answered 487; what
@@ -172,3 +161,31 @@ impl Call {
         self.release(means, turn, None);
     }
 }
+
+impl Leg {
+    /// Says BYE to the phone.
+    fn hear_bye(&mut self, means: &mut Means, turn: &mut Turn<'_>, reason: Option<&[u8]>) {
+        let Some(hop) = self.hop() else { return };
+        let via = write::via(means, self, &hop);
+        let headers: &[(&str, &[u8])] = &[("Reason", reason.unwrap_or_default())];
+        let headers = if reason.is_some() { headers } else { &[] };
+        let outgoing = Outgoing { headers, ..Outgoing::new(via.as_bytes()) };
+        let mut octets = std::mem::take(&mut means.scratch);
+        octets.clear();
+        if let Some(dialog) = &mut self.dialog {
+            dialog.request(Method::Bye, &outgoing, &mut octets);
+            if means.endpoint.request(turn.now, User::Alone, hop, &octets, turn.out.wire()).is_err() {
+                means.counters.overloaded += 1;
+            }
+        }
+        means.scratch = octets;
+    }
+
+    /// Hangs up on a phone that no call has any more.
+    pub fn say_bye(mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        self.hear_bye(means, turn, Some(NOBODYS));
+    }
+}
+
+/// RFC 3326: why who was to be transferred hears BYE when there is nobody left to talk with.
+const NOBODYS: &[u8] = b"SIP;cause=480;text=\"Transfer Failed\"";

@@ -48,11 +48,15 @@ impl ResponseContext {
         };
         let octets = means.read_again(self.server);
         let found = Message::parse(&octets, &means.settings.limits).ok();
-        let found = found.and_then(|message| wanted(means, &message, self.caller.as_deref()?));
+        let found = found.and_then(|message| wanted(means, &message, self.caller.as_deref()?, self.tried));
         let picked = match found {
             None => false,
             Some(Wanted::Nothing(status)) => {
                 self.answer_ourselves(means, turn, status, None, &[]);
+                true
+            }
+            Some(Wanted::Elsewhere(shard)) => {
+                self.pass_on(means, turn, &octets, server, shard);
                 true
             }
             Some(Wanted::Leg(slot, replaced)) => {
@@ -79,16 +83,23 @@ impl ResponseContext {
 enum Wanted {
     /// A call, and the leg whose place it is to take.
     Leg(Slot, Option<u16>),
+    /// What another shard has, or may have.
+    Elsewhere(u16),
     /// What is not there, or may not be had.
     Nothing(u16),
 }
 
-fn wanted(means: &Means, message: &Message<'_>, by: &proto::User) -> Option<Wanted> {
+/// `tried` shards have had the INVITE before this one.
+fn wanted(means: &Means, message: &Message<'_>, by: &proto::User, tried: u16) -> Option<Wanted> {
+    let (here, spread) = (means.own_shard(), &means.settings.spread);
+    let elsewhere = |shard: u16| (shard != here && tried == 0).then_some(Wanted::Elsewhere(shard));
     let request = Request::read(message).ok().filter(|request| !request.is_in_dialog())?;
     if let Some(value) = message.first(Name::Replaces) {
         let Ok(replaces) = Replaces::parse(value) else { return Some(Wanted::Nothing(400)) };
-        // A dialog that is not here may be one of a phone to which the INVITE is proxied.
-        let (slot, number) = means.calls.find_replaced(&replaces)?;
+        // A dialog that no shard has may be one of a phone to which the INVITE is proxied.
+        let Some((slot, number)) = means.calls.find_replaced(&replaces) else {
+            return elsewhere(spread.shard_of(replaces.call_id));
+        };
         let call = means.calls.get(slot)?;
         let is_free = call.picking.is_none() && call.transfer.is_none() && call.runs.run.is_none();
         return Some(match call.partner(number) {
@@ -106,7 +117,10 @@ fn wanted(means: &Means, message: &Message<'_>, by: &proto::User) -> Option<Want
     let (code, routes) = (&means.settings.config.pickup, &means.settings.routes);
     let dialled = request::user_of(&request.uri);
     if routes.park(&dialled).is_some() {
-        let parked = means.calls.iter().find(|call| call.is_parked_at(&dialled))?;
+        let shard = means.settings.parked.shard_of(&dialled)?;
+        let Some(parked) = means.calls.iter().find(|call| call.is_parked_at(&dialled)) else {
+            return elsewhere(shard);
+        };
         return Some(match parked.picking {
             Some(_) => Wanted::Nothing(486),
             None => Wanted::Leg(parked.id, None),
@@ -124,7 +138,12 @@ fn wanted(means: &Means, message: &Message<'_>, by: &proto::User) -> Option<Want
         whose => user.name == whose || user.extension.as_deref() == Some(whose),
     };
     let ringing = means.calls.iter().find(|call| call.rings_for(&is_his)).map(|call| call.id);
-    Some(ringing.map_or(Wanted::Nothing(404), |slot| Wanted::Leg(slot, None)))
+    Some(match ringing {
+        Some(slot) => Wanted::Leg(slot, None),
+        // It goes once round.
+        None if tried + 1 < spread.shards() => Wanted::Elsewhere((here + 1) % spread.shards()),
+        None => Wanted::Nothing(404),
+    })
 }
 
 impl Call {

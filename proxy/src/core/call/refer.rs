@@ -2,6 +2,8 @@
 //! names is rung as if the phone had dialled that itself, and takes its place. Attended (RFC 3891 in Refer-To): whom it
 //! talks with in another call of ours takes its place at once.
 
+use std::time::Instant;
+
 use sip::header::{ReferTo, Replaces};
 use sip::message::{Message, Method, Name, Status};
 use sip::transaction::TransactionId;
@@ -12,6 +14,7 @@ use super::application::Errand;
 use super::application_legs::RingFor;
 use super::application_ring::{To, number_of};
 use super::asking::Why;
+use super::leg::Leg;
 use super::{CALLER, Call};
 use crate::core::answer;
 use crate::core::effect::Turn;
@@ -30,12 +33,24 @@ pub(crate) struct Transfer {
     notifies: bool,
     /// True when it has hung up.
     has_left: bool,
+    /// When another shard has had its time to give whom it names.
+    pub until: Option<Instant>,
+}
+
+/// Whom a transferor talks with in another call.
+pub(crate) enum Found {
+    /// This leg.
+    Leg(u16),
+    /// Nobody yet: this context rings.
+    Rings(Slot),
+    /// Nobody who can be had.
+    Nobody,
 }
 
 impl Transfer {
     /// One that no phone has asked for: nobody is told of it, and nobody is left when it fails.
     pub fn nobodys() -> Self {
-        Self { by: u16::MAX, id: None, notifies: false, has_left: true }
+        Self { by: u16::MAX, id: None, notifies: false, has_left: true, until: None }
     }
 }
 
@@ -81,25 +96,38 @@ impl Call {
             self.turn_round(means);
         }
         let by = self.peer.unwrap_or(number);
-        self.transfer = Some(Transfer { by, id, notifies: !wants_none, has_left: false });
+        self.transfer = Some(Transfer { by, id, notifies: !wants_none, has_left: false, until: None });
         self.notify_transfer(means, turn, 100);
         means.counters.transfers += 1;
-        let replaced = refer_to.replaces();
-        let replaced = replaced.as_deref().and_then(|value| Replaces::parse(value).ok());
-        match replaced.map(|replaces| means.calls.find_replaced(&replaces)) {
-            Some(Some((other, leg))) if other != self.id => {
-                self.attend_transfer(means, turn, message, other, leg)
-            }
-            Some(_) => {
+        let value = refer_to.replaces();
+        let replaced = value.as_deref().and_then(|value| Some((Replaces::parse(value).ok()?, value)));
+        let Some((replaced, value)) = replaced else {
+            return self.transfer_blindly(means, turn, message, &refer_to);
+        };
+        match means.calls.find_replaced(&replaced) {
+            Some((other, leg)) if other != self.id => self.attend_transfer(means, turn, message, other, leg),
+            None if self.want(means, turn, message, &replaced, value) => {}
+            _ => {
                 tracing::info!(call_id = %self.shown_call_id(), "a transfer names a dialog that is not here");
                 self.fail_transfer(means, turn, 481);
             }
-            None => self.transfer_blindly(means, turn, message, &refer_to),
+        }
+    }
+
+    /// When another shard has had its time.
+    pub fn transfer_deadline(&self) -> Option<Instant> {
+        self.transfer.as_ref().and_then(|transfer| transfer.until)
+    }
+
+    /// It may have come.
+    pub fn on_transfer_time(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        if self.transfer_deadline().is_some_and(|until| until <= turn.now) {
+            self.fail_transfer(means, turn, 503);
         }
     }
 
     /// Rings whom a REFER names.
-    fn transfer_blindly(
+    pub fn transfer_blindly(
         &mut self,
         means: &mut Means,
         turn: &mut Turn<'_>,
@@ -182,27 +210,38 @@ impl Call {
         other: Slot,
         replaced: u16,
     ) {
-        let found = means.calls.get(other).map(|call| {
-            let is_free = call.transfer.is_none() && call.runs.run.is_none() && call.crossings.is_empty();
-            (call.partner(replaced).filter(|_| is_free), call.is_unanswered().then_some(call.context))
-        });
-        let Some((target, rings)) = found else { return self.fail_transfer(means, turn, 481) };
-        if let Some(context) = rings.filter(|_| replaced == CALLER) {
-            // It rings there still: it is silenced, and rung for who is transferred.
-            means.errands.push_back(Errand::Silence(context));
-            if let Some(Ok(refer_to)) = message.first(Name::ReferTo).map(ReferTo::parse) {
-                return self.transfer_blindly(means, turn, message, &refer_to);
+        let target = match means.calls.get(other).map(|call| call.to_transfer(replaced)) {
+            Some(Found::Leg(target)) => target,
+            Some(Found::Rings(context)) => {
+                // It rings there still: it is silenced, and rung for who is transferred.
+                means.errands.push_back(Errand::Silence(context));
+                if let Some(Ok(refer_to)) = message.first(Name::ReferTo).map(ReferTo::parse) {
+                    self.transfer_blindly(means, turn, message, &refer_to);
+                }
+                return;
             }
-        }
-        let Some(target) = target else { return self.fail_transfer(means, turn, 603) };
-        let Some(number) = self.adopt(means, other, target) else {
-            return self.fail_transfer(means, turn, 503);
+            Some(Found::Nobody) => return self.fail_transfer(means, turn, 603),
+            None => return self.fail_transfer(means, turn, 481),
         };
+        if self.next_leg().is_none() {
+            return self.fail_transfer(means, turn, 503);
+        }
+        let taken = means.calls.take_leg(other, target).and_then(|leg| self.take_in(means, leg).ok());
+        let Some(number) = taken else { return self.fail_transfer(means, turn, 481) };
         means.with_call(turn, other, |call, means, turn| {
             call.end(means, turn, Some(target), Some(TRANSFERRED))
         });
         self.complete_transfer(means, turn, number);
         self.renew(means, turn, number);
+    }
+
+    /// Whom the transferor has at the other end, who is at this leg.
+    pub fn to_transfer(&self, transferor: u16) -> Found {
+        if self.is_unanswered() && transferor == CALLER {
+            return Found::Rings(self.context);
+        }
+        let is_free = self.transfer.is_none() && self.runs.run.is_none() && self.crossings.is_empty();
+        self.partner(transferor).filter(|_| is_free).map_or(Found::Nobody, Found::Leg)
     }
 
     /// Somebody takes the transferor's place.
@@ -306,17 +345,15 @@ impl Call {
         self.askings.iter_mut().for_each(|asking| other(&mut asking.number));
     }
 
-    /// Takes a leg of another call over; `None` when there are too many here.
-    pub fn adopt(&mut self, means: &mut Means, other: Slot, number: u16) -> Option<u16> {
-        let own = self.next_leg()?;
-        let there = means.calls.leg_mut(other, number)?;
-        let empty = super::leg::Leg::new(b"", "");
-        let mut leg = std::mem::replace(there, empty);
+    /// Takes over a leg of another call; it comes back when there are too many here.
+    pub fn take_in(&mut self, means: &mut Means, mut leg: Leg) -> Result<u16, Box<Leg>> {
+        let Some(own) = self.next_leg() else { return Err(Box::new(leg)) };
         leg.media = u32::from(own);
+        leg.music = false;
         means.calls.add_tag(&leg.tag, self.id, own);
         self.legs.push(leg);
         self.has_media = true;
-        Some(own)
+        Ok(own)
     }
 }
 
@@ -325,5 +362,5 @@ const TRANSFERS_MAX: u8 = 10;
 /// What whom we call for somebody else may ask of us.
 const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, NOTIFY";
 /// RFC 3326: why a leg ends whose place another took, and a call that nobody takes.
-const TRANSFERRED: &[u8] = b"SIP;cause=200;text=\"Transferred\"";
+pub(super) const TRANSFERRED: &[u8] = b"SIP;cause=200;text=\"Transferred\"";
 const NOT_TRANSFERRED: &[u8] = b"SIP;cause=480;text=\"Transfer Failed\"";

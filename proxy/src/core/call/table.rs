@@ -104,6 +104,13 @@ impl Calls {
         self.slots.get_mut(slot)?.as_mut()?.leg_mut(number)
     }
 
+    /// Takes a leg out of its call, for another one.
+    pub fn take_leg(&mut self, slot: Slot, number: u16) -> Option<Leg> {
+        let leg = std::mem::replace(self.leg_mut(slot, number)?, Leg::new(b"", ""));
+        self.by_tag.remove(leg.tag.as_bytes());
+        Some(leg)
+    }
+
     /// One call.
     pub fn get(&self, slot: Slot) -> Option<&Call> {
         self.slots.get(slot)?.as_deref()

@@ -49,7 +49,8 @@ pub(crate) fn shard_of(name: &str) -> Option<usize> {
 
 /// A Call-ID of our own: drawn until it belongs to this shard, so that all legs of a call meet here.
 pub(crate) fn draw_call_id(means: &mut Means) -> String {
-    let (spread, shard) = (means.settings.spread, u16::from(means.settings.shard));
+    let settings = std::sync::Arc::clone(&means.settings);
+    let (spread, shard) = (&settings.spread, means.own_shard());
     loop {
         let drawn = draw(means);
         // A shard that the spread does not know would draw for ever.

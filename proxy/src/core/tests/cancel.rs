@@ -107,7 +107,7 @@ fn a_cancel_while_a_service_thinks_is_answered_at_once() {
         world.services.pace = Pace::Held;
         let sent = world.invite("alice", "bob");
         for _ in 0..answered {
-            let (ticket, answer) = world.services.answers.pop_front().expect("a question");
+            let (_, ticket, answer) = world.services.answers.pop_front().expect("a question");
             let input = crate::core::effect::Input::Answered(ticket, answer);
             world.edge.handle(world.now, input, &mut world.services);
         }

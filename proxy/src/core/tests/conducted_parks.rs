@@ -11,7 +11,7 @@ use super::world::{Setup, World};
 use crate::core::route::{Call, Decision, Directly, Routes, Step};
 
 /// Users by name; calls wait at 701 and 702 for a minute; bob and martin pick up each other's calls.
-struct Office;
+pub struct Office;
 
 impl Routes for Office {
     fn decide(&self, call: &Call<'_>) -> Decision {
@@ -40,7 +40,7 @@ fn office() -> World {
 
 impl World {
     /// Bob parks alice at 701, and is gone: her dialog.
-    fn parked(&mut self) -> Dialog {
+    pub fn parked(&mut self) -> Dialog {
         let (caller, mut callee) = self.talk();
         self.register(&["martin"]);
         self.refer("bob", &mut callee, "sip:701@carillon.local");
@@ -52,7 +52,7 @@ impl World {
     }
 
     /// Martin dials the slot and has alice: his dialog.
-    fn retrieved_by_martin(&mut self) -> Dialog {
+    pub fn retrieved_by_martin(&mut self) -> Dialog {
         self.offer("martin", "701");
         let mut martin = Dialog::of_caller(&self.take_only("martin", "200"));
         self.within("martin", &mut martin, "ACK");
@@ -62,7 +62,7 @@ impl World {
         martin
     }
 
-    fn refused(&mut self, user: &str, status: &str) {
+    pub fn refused(&mut self, user: &str, status: &str) {
         let sent = self.offer("martin", user);
         let refused = self.take_only("martin", status);
         self.hop_by_hop("martin", "ACK", &sent, Some(&refused));

@@ -8,13 +8,13 @@ use super::world::World;
 
 const HOLD: &str = "v=0\r\nm=audio 9 RTP/AVP 0\r\na=sendonly\r\n";
 
-fn tag(party: &str) -> &str {
+pub fn tag(party: &str) -> &str {
     party.rsplit("tag=").next().unwrap_or_default()
 }
 
 impl World {
     /// A call that rings at bob's, and martin's phone is there.
-    fn rings_at_bob(&mut self) -> (Got, Got) {
+    pub fn rings_at_bob(&mut self) -> (Got, Got) {
         self.register(&["alice", "bob", "martin"]);
         let sent = self.offer("alice", "bob");
         let invite = self.take("bob");
@@ -24,12 +24,12 @@ impl World {
     }
 
     /// Martin picks it up by the code, and both ends acknowledge: the dialogs of martin and alice.
-    fn picked_by_martin(&mut self) -> (Dialog, Dialog) {
+    pub fn picked_by_martin(&mut self) -> (Dialog, Dialog) {
         self.offer("martin", "*86002");
         self.both_answered()
     }
 
-    fn both_answered(&mut self) -> (Dialog, Dialog) {
+    pub fn both_answered(&mut self) -> (Dialog, Dialog) {
         let ok = self.take_only("martin", "200");
         assert_eq!(body(&ok), "media answers");
         let mut martin = Dialog::of_caller(&ok);

@@ -299,7 +299,7 @@ fn a_phone_whose_offers_meet_ours_again_and_again_is_joined_as_it_is() {
 
 impl World {
     /// A second call of alice, to martin.
-    fn consult(&mut self) -> (Dialog, Dialog) {
+    pub fn consult(&mut self) -> (Dialog, Dialog) {
         self.register(&["martin"]);
         self.offer("alice", "martin");
         let invite = self.take("martin");
@@ -316,7 +316,7 @@ fn tag(party: &str) -> &str {
 }
 
 /// Refer-To of an attended transfer: to whom that dialog leads.
-fn replacing(user: &str, dialog: &Dialog) -> String {
+pub fn replacing(user: &str, dialog: &Dialog) -> String {
     let Dialog { call_id, local, remote, .. } = dialog;
     let (to, from) = (tag(remote), tag(local));
     format!("sip:{user}@carillon.local?Replaces={call_id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}")

@@ -13,6 +13,7 @@ mod conducted_pickups;
 mod conducted_races;
 mod conducted_reliable;
 mod conducted_sessions;
+mod conducted_shards;
 mod conducted_transfers;
 mod dialogs;
 mod divert;

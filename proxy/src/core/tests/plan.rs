@@ -169,7 +169,7 @@ fn services_that_answer_late_or_in_another_order_change_nothing() {
     world.wait(500);
     for _ in 0..5 {
         let last = world.services.answers.pop_back();
-        if let Some((ticket, answer)) = last {
+        if let Some((_, ticket, answer)) = last {
             let input = crate::core::effect::Input::Answered(ticket, answer);
             world.edge.handle(world.now, input, &mut world.services);
         }
@@ -191,7 +191,7 @@ fn a_directory_that_never_answers_ends_in_500() {
     let mut world = world(vec![ring(&["bob"], None, Strategy::All)]);
     world.services.pace = Pace::Held;
     let sent = world.invite("alice", "100");
-    let (ticket, answer) = world.services.answers.pop_front().expect("the caller's credentials");
+    let (_, ticket, answer) = world.services.answers.pop_front().expect("the caller's credentials");
     let input = crate::core::effect::Input::Answered(ticket, answer);
     world.edge.handle(world.now, input, &mut world.services);
     world.wait(2_100);

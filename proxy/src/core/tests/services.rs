@@ -11,7 +11,7 @@ use proto::{
 use sip::auth::Ha1Set;
 use sip::transport::{NextHop, Outbox, Transport};
 
-use crate::core::effect::{Answer, Change, Effect, Out, Tried};
+use crate::core::effect::{Answer, Change, Effect, Out, Passed, Tried};
 
 /// When a service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,16 @@ pub struct Services {
     pub users: BTreeMap<String, (Arc<proto::User>, String)>,
     pub bindings: BTreeMap<String, Vec<Kept>>,
     pub hosts: BTreeMap<String, Vec<NextHop>>,
-    pub answers: VecDeque<(Ticket, Answer)>,
+    pub answers: VecDeque<(u16, Ticket, Answer)>,
+    /// The shard that has its turn.
+    pub shard: u16,
+    /// What shards hand to each other; with `is_full` nothing is taken.
+    pub passed: VecDeque<(u16, Passed)>,
+    pub is_full: bool,
+    /// What they hand over stays on its way.
+    pub is_slow: bool,
+    /// How often they did.
+    pub handed: usize,
     pub asked: Vec<String>,
     /// What became of next hops.
     pub tried: Vec<String>,
@@ -59,7 +68,7 @@ pub struct Services {
     /// Mailboxes.
     pub waiting: BTreeMap<String, proto::Waiting>,
     /// What shards are to be told.
-    pub changes: VecDeque<Change>,
+    pub changes: VecDeque<(u16, Change)>,
     pub wire: Outbox,
     /// After so many sends and questions more, one panics.
     pub fuse: Option<u32>,
@@ -83,6 +92,11 @@ impl Services {
             bindings: BTreeMap::new(),
             hosts: BTreeMap::new(),
             answers: VecDeque::new(),
+            shard: 0,
+            passed: VecDeque::new(),
+            is_full: false,
+            is_slow: false,
+            handed: 0,
             asked: Vec::new(),
             tried: Vec::new(),
             media: Vec::new(),
@@ -283,7 +297,7 @@ impl Out for Services {
     fn ask(&mut self, ticket: Ticket, effect: Effect<'_>) {
         self.burn();
         let answer = self.answer(&effect);
-        self.answers.push_back((ticket, answer));
+        self.answers.push_back((self.shard, ticket, answer));
     }
 
     fn tell(&mut self, application: &str, run: &str, event: Event) -> bool {
@@ -306,7 +320,16 @@ impl Out for Services {
     }
 
     fn changed(&mut self, change: Change) {
-        self.changes.push_back(change);
+        self.changes.push_back((0, change));
+    }
+
+    fn pass(&mut self, shard: u16, passed: Passed) -> Result<(), Passed> {
+        if self.is_full {
+            return Err(passed);
+        }
+        self.handed += 1;
+        self.passed.push_back((shard, passed));
+        Ok(())
     }
 
     fn tried(&mut self, hop: &NextHop, how: Tried) {

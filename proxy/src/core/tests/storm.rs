@@ -126,7 +126,7 @@ impl Storm {
             return;
         }
         let place = self.chance.below(self.world.services.answers.len());
-        let Some((ticket, answer)) = self.world.services.answers.remove(place) else { return };
+        let Some((_, ticket, answer)) = self.world.services.answers.remove(place) else { return };
         if self.chance.one_in(20) {
             return;
         }

@@ -29,6 +29,9 @@ pub type Who = &'static str;
 /// Everything.
 pub struct World {
     pub edge: Edge,
+    /// The edges of the other shards, where there are some.
+    pub others: Vec<Edge>,
+    pub spread: Spread,
     pub services: Services,
     pub now: Instant,
     start: Instant,
@@ -77,15 +80,28 @@ impl World {
         Self::of(settings(Setup { config, ..setup }))
     }
 
+    /// The same on so many shards; the key decides which call is on which.
+    pub fn sharded(setup: Setup, shards: u16, key: u64) -> Self {
+        let config = ProxyConfig { anchor: Anchor::Always, ..setup.config };
+        let settings = settings(Setup { config, ..setup });
+        Self::of(Settings { spread: Spread::new(shards, [key, 7]), ..settings })
+    }
+
     pub fn with(setup: Setup) -> Self {
         Self::of(settings(setup))
     }
 
     pub fn of(settings: Settings) -> Self {
         let start = Instant::now();
-        let edge = Edge::new(Arc::new(settings), [1, 2, 3, 4], start, 1_700_000_000_000);
+        let edge = |shard: u16| {
+            let settings = Settings { shard: shard as u8, ..settings.clone() };
+            let seed = [1, 2, 3, 4].map(|word| word + 4 * u64::from(shard));
+            Edge::new(Arc::new(settings), seed, start, 1_700_000_000_000)
+        };
         let mut world = Self {
-            edge,
+            edge: edge(0),
+            others: (1..settings.spread.shards()).map(edge).collect(),
+            spread: settings.spread.clone(),
             services: Services::new(),
             now: start,
             start,
@@ -200,12 +216,17 @@ impl World {
             connection: phone.connection,
         };
         let packet = Packet { octets: text.as_bytes(), flow, arrived: self.now };
-        self.give(Input::Packet(packet));
+        let shard = self.spread.shard_of_message(text.as_bytes());
+        self.give_to(shard, Input::Packet(packet));
         self.settle();
     }
 
     /// Hands an input to the edge as a shard does: a panic is caught, and what the input was about is removed.
     pub fn give(&mut self, input: Input<'_>) {
+        self.give_to(0, input);
+    }
+
+    fn give_to(&mut self, shard: u16, input: Input<'_>) {
         let (kind, octets) = match &input {
             Input::Packet(packet) => ("a packet", Some(packet.octets)),
             Input::Answered(..) => ("an answer", None),
@@ -213,11 +234,17 @@ impl World {
             Input::Media(..) | Input::MediaLost => ("an event of the media", None),
             Input::Run(..) => ("what an application says", None),
             Input::Changed(_) => ("a change", None),
+            Input::Passed(_) => ("what another shard hands over", None),
             Input::Tick => ("a tick", None),
         };
-        let (edge, services, now) = (&mut self.edge, &mut self.services, self.now);
+        self.services.shard = shard;
+        let edge = match shard {
+            0 => &mut self.edge,
+            other => &mut self.others[usize::from(other) - 1],
+        };
+        let (services, now) = (&mut self.services, self.now);
         if catch_unwind(AssertUnwindSafe(|| edge.handle(now, input, services))).is_err() {
-            self.edge.recover(octets);
+            edge.recover(octets);
             self.panics.push(kind);
         }
     }
@@ -251,8 +278,8 @@ impl World {
 
     /// Lets the oldest question be answered, and no other.
     pub fn release_one(&mut self) {
-        if let Some((ticket, answer)) = self.services.answers.pop_front() {
-            self.give(Input::Answered(ticket, answer));
+        if let Some((shard, ticket, answer)) = self.services.answers.pop_front() {
+            self.give_to(shard, Input::Answered(ticket, answer));
             self.settle();
         }
     }
@@ -274,9 +301,9 @@ impl World {
     /// Moves time on, ticking whenever the edge wants it.
     pub fn wait(&mut self, milliseconds: u64) {
         let until = self.now + Duration::from_millis(milliseconds);
-        while let Some(deadline) = self.edge.deadline().filter(|deadline| *deadline <= until) {
+        while let Some((deadline, shard)) = self.deadline().filter(|(deadline, _)| *deadline <= until) {
             self.now = self.now.max(deadline);
-            self.give(Input::Tick);
+            self.give_to(shard, Input::Tick);
             self.settle();
         }
         self.now = until;
@@ -285,8 +312,10 @@ impl World {
     /// Closes the connection of a phone.
     pub fn hang_up(&mut self, who: Who) {
         if let Some(connection) = self.at(who).connection.take() {
-            self.give(Input::ConnectionClosed(connection));
-            self.settle();
+            for shard in 0..self.spread.shards() {
+                self.give_to(shard, Input::ConnectionClosed(connection));
+                self.settle();
+            }
         }
     }
 
@@ -312,11 +341,13 @@ impl World {
     #[track_caller]
     pub fn finish(mut self) {
         self.wait(400_000);
-        assert!(self.edge.quiet(), "{:?}", self.edge.gauges());
-        let gauges = self.edge.gauges();
-        assert_eq!(gauges, crate::core::counters::Gauges::default());
-        assert!(self.edge.deadline().is_none(), "a timer runs with nothing to do");
-        assert!(self.edge.means.calls_of.is_empty());
+        for edge in self.edges() {
+            assert!(edge.quiet(), "{:?}", edge.gauges());
+            assert_eq!(edge.gauges(), crate::core::counters::Gauges::default());
+            assert!(edge.deadline().is_none(), "a timer runs with nothing to do");
+            assert!(edge.means.calls_of.is_empty());
+        }
+        assert_eq!(self.spread.detours(), 0, "messages go another way for nothing");
         if !self.panics.is_empty() {
             // Whose call was removed hears nothing of it.
             return;
@@ -342,28 +373,63 @@ impl World {
                 .map(|(sending, octets)| (sending.to.clone(), sending.transaction, octets.to_vec()))
                 .collect();
             self.services.wire.clear();
+            let shard = self.services.shard;
             for (to, transaction, octets) in &sends {
                 if !self.deliver(to, octets)
                     && let Some(transaction) = *transaction
                 {
                     let input = Input::Failed { transaction, why: "nobody is there" };
-                    self.give(input);
+                    self.give_to(shard, input);
                 }
             }
             if self.services.pace != Pace::Held
-                && let Some((ticket, answer)) = self.services.answers.pop_front()
+                && let Some((shard, ticket, answer)) = self.services.answers.pop_front()
             {
-                self.give(Input::Answered(ticket, answer));
+                self.give_to(shard, Input::Answered(ticket, answer));
                 continue;
             }
-            if let Some(change) = self.services.changes.pop_front() {
-                self.give(Input::Changed(change));
+            if !self.services.is_slow
+                && let Some((shard, passed)) = self.services.passed.pop_front()
+            {
+                self.give_to(shard, Input::Passed(passed));
+                continue;
+            }
+            if !self.services.changes.is_empty() {
+                self.tell_change();
                 continue;
             }
             if sends.is_empty() {
                 return;
             }
         }
+    }
+
+    /// Lets arrive what shards have handed to each other; what they answer stays on its way.
+    pub fn hand_over(&mut self) {
+        for (shard, passed) in std::mem::take(&mut self.services.passed) {
+            self.give_to(shard, Input::Passed(passed));
+            self.settle();
+        }
+    }
+
+    /// Tells the oldest change to the shards, one after the other.
+    fn tell_change(&mut self) {
+        let all = self.spread.shards();
+        let Some((shard, change)) = self.services.changes.pop_front() else { return };
+        if shard + 1 < all {
+            self.services.changes.push_front((shard + 1, change.clone()));
+        }
+        self.give_to(shard, Input::Changed(change));
+    }
+
+    /// The nearest moment, and whose it is.
+    fn deadline(&self) -> Option<(Instant, u16)> {
+        self.edges().zip(0..).filter_map(|(edge, shard)| Some((edge.deadline()?, shard))).min()
+    }
+
+    /// The edges of all shards.
+    pub fn edges(&self) -> impl Iterator<Item = &Edge> {
+        std::iter::once(&self.edge).chain(&self.others)
     }
 
     /// Lets the next datagram to an address come back as an ICMP error.
@@ -479,6 +545,7 @@ pub fn settings(setup: Setup) -> Settings {
         nonce_key: [9; 32],
         uses: Arc::new(Mutex::new(Replay::new(1000))),
         watched: Arc::default(),
+        parked: Arc::default(),
         loop_key: [5, 6],
         spread: Spread::new(1, [1, 2]),
         edge: 0,
