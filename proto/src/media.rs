@@ -59,7 +59,8 @@ pub trait Media: Send + Sync + 'static {
     /// answer is empty.
     fn release(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released>;
 
-    /// The statistics of a leg, or of the whole call, while it stands. What is not there is no error: the answer is empty.
+    /// The statistics of a leg, or of the whole call, while it stands, which the asking affirms. What is not there is no
+    /// error: the answer is empty.
     fn statistics(&self, ask: &Release<'_>, reply: Reply<Released>) -> Asked<Released>;
 
     /// How busy this media server is.
@@ -408,6 +409,10 @@ pub enum MediaEvent {
         /// What.
         flow: Flow,
     },
+    /// Nothing came from any leg, and nobody asked for this call, for as long as `[media] inactivity` says. Any question
+    /// for the call says that it stands, [`Media::statistics`] too; without one its media end after the same time, since
+    /// who conducted it has died.
+    Idle,
     /// The media of this call are lost.
     Gone,
 }

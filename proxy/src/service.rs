@@ -251,6 +251,32 @@ impl Outputs<'_> {
             None => Some(Answer::Done(Err(no_media()))),
         }
     }
+
+    fn described(
+        &self,
+        ticket: Ticket,
+        ask: impl FnOnce(&dyn Media, Reply<Described>) -> Asked<Described>,
+    ) -> Option<Answer> {
+        let Desk { services, sinks, timeout, .. } = &*self.desk;
+        match &services.media {
+            Some(media) => {
+                at_once(ask(&**media, reply(&sinks.described, ticket, *timeout)), Answer::Described)
+            }
+            None => Some(Answer::Described(Err(no_media()))),
+        }
+    }
+
+    fn released(
+        &self,
+        ticket: Ticket,
+        ask: impl FnOnce(&dyn Media, Reply<Released>) -> Asked<Released>,
+    ) -> Option<Answer> {
+        let Desk { services, sinks, timeout, .. } = &*self.desk;
+        match &services.media {
+            Some(media) => at_once(ask(&**media, reply(&sinks.released, ticket, *timeout)), Answer::Released),
+            None => Some(Answer::Released(Err(no_media()))),
+        }
+    }
 }
 
 impl Out for Outputs<'_> {
@@ -281,36 +307,17 @@ impl Out for Outputs<'_> {
                 let reply = reply(&sinks.resolved, ticket, *timeout);
                 at_once(services.names.resolve(&ask, reply), Answer::Resolved)
             }
-            Effect::Offer(ask) => match &services.media {
-                Some(media) => {
-                    at_once(media.offer(&ask, reply(&sinks.described, ticket, *timeout)), Answer::Described)
-                }
-                None => Some(Answer::Described(Err(no_media()))),
-            },
-            Effect::Answer(ask) => match &services.media {
-                Some(media) => {
-                    at_once(media.answer(&ask, reply(&sinks.described, ticket, *timeout)), Answer::Described)
-                }
-                None => Some(Answer::Described(Err(no_media()))),
-            },
-            Effect::Attend(ask) => match &services.media {
-                Some(media) => {
-                    at_once(media.attend(&ask, reply(&sinks.described, ticket, *timeout)), Answer::Described)
-                }
-                None => Some(Answer::Described(Err(no_media()))),
-            },
+            Effect::Offer(ask) => self.described(ticket, |media, reply| media.offer(&ask, reply)),
+            Effect::Answer(ask) => self.described(ticket, |media, reply| media.answer(&ask, reply)),
+            Effect::Attend(ask) => self.described(ticket, |media, reply| media.attend(&ask, reply)),
             Effect::Bridge(ask) => self.done(ticket, |media, reply| media.bridge(&ask, reply)),
             Effect::Play(ask) => self.done(ticket, |media, reply| media.play(&ask, reply)),
             Effect::Record(ask) => self.done(ticket, |media, reply| media.record(&ask, reply)),
             Effect::Collect(ask) => self.done(ticket, |media, reply| media.collect(&ask, reply)),
             Effect::Press(ask) => self.done(ticket, |media, reply| media.press(&ask, reply)),
             Effect::Stop(ask) => self.done(ticket, |media, reply| media.stop(&ask, reply)),
-            Effect::Release(ask) => match &services.media {
-                Some(media) => {
-                    at_once(media.release(&ask, reply(&sinks.released, ticket, *timeout)), Answer::Released)
-                }
-                None => Some(Answer::Released(Err(no_media()))),
-            },
+            Effect::Statistics(ask) => self.released(ticket, |media, reply| media.statistics(&ask, reply)),
+            Effect::Release(ask) => self.released(ticket, |media, reply| media.release(&ask, reply)),
             Effect::Summarise(ask) => match &services.waiting {
                 Some(waiting) => {
                     let reply = reply(&sinks.summarised, ticket, *timeout);

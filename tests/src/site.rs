@@ -182,7 +182,7 @@ impl Out for Services {
             | Effect::Press(_)
             | Effect::Stop(_) => Answer::Done(Ok(())),
             Effect::Summarise(_) => Answer::Summarised(Ok(None)),
-            Effect::Release(_) => Answer::Released(Ok(Released::default())),
+            Effect::Statistics(_) | Effect::Release(_) => Answer::Released(Ok(Released::default())),
         };
         self.answers.push_back((ticket, answer));
     }

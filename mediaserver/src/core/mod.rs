@@ -155,6 +155,8 @@ pub struct Counters {
     pub strays: u64,
     /// Packets that had nowhere to go: no answer yet, on hold, no peer.
     pub unrouted: u64,
+    /// Sessions that were idle, and that nobody asked for any more.
+    pub forsaken: u64,
     /// Packets on ports of no session any more.
     pub orphans: u64,
     /// Questions refused because a table was full or ports ran out.
@@ -379,9 +381,13 @@ impl Sessions {
     }
 
     /// What there is by now of a leg or a call; see [`proto::Media::statistics`].
-    pub fn statistics(&self, now: Instant, ask: &Release<'_>) -> Released {
-        let session = self.names.get(ask.call).and_then(|slot| self.slots.get(*slot as usize)?.as_ref());
-        let mut legs = session.map_or_else(Vec::new, |session| session.statistics(now, ask.leg));
+    pub fn statistics(&mut self, now: Instant, ask: &Release<'_>) -> Released {
+        let slot = self.names.get(ask.call).copied();
+        let session = slot.and_then(|slot| self.slots.get_mut(slot as usize)?.as_mut());
+        let mut legs = session.map_or_else(Vec::new, |session| {
+            session.asked(now);
+            session.statistics(now, ask.leg)
+        });
         legs.sort_by_key(|of| of.leg);
         Released { legs }
     }
@@ -414,9 +420,17 @@ impl Sessions {
         let clock = NtpTime::since_1970(DAY + now.saturating_duration_since(epoch));
         self.counters.one_way_now = 0;
         let mut tools = Tools { counters: &mut self.counters, scratch: &mut self.scratch, out };
+        let mut forsaken = Vec::new();
         for session in self.slots.iter_mut().flatten() {
             session.look_around(now, &self.terms, &mut tools);
             session.report(now, clock, &mut tools);
+            if session.is_forsaken(now, &self.terms, tools.out) {
+                forsaken.push(session.call().to_owned());
+            }
+        }
+        for call in forsaken {
+            self.counters.forsaken += 1;
+            self.release(now, &Release { call: &call, leg: None }, out);
         }
     }
 
@@ -439,7 +453,7 @@ impl Sessions {
     ) -> Result<T, ServiceError> {
         let slot = match self.slot(call) {
             Ok(slot) => slot,
-            Err(_) => self.begin(call)?,
+            Err(_) => self.begin(now, call)?,
         };
         let result = self.enter(now, slot, out, act);
         self.sweep(slot);
@@ -455,6 +469,7 @@ impl Sessions {
     ) -> Result<T, ServiceError> {
         let session = self.slots.get_mut(slot as usize).and_then(Option::as_mut);
         let session = session.ok_or(ServiceError::Gone)?;
+        session.asked(now);
         let mut place = Place { now, slot, terms: &self.terms, uses: &mut self.uses, out };
         let result = act(session, &mut place);
         if matches!(result, Err(ServiceError::Overloaded { .. })) {
@@ -463,7 +478,7 @@ impl Sessions {
         result
     }
 
-    fn begin(&mut self, call: &str) -> Result<u32, ServiceError> {
+    fn begin(&mut self, now: Instant, call: &str) -> Result<u32, ServiceError> {
         if call.is_empty() || call.len() > CALL_BYTES_MAX {
             return Err(ServiceError::Protocol("the name of a call has 1 to 255 octets".to_owned()));
         }
@@ -474,7 +489,7 @@ impl Sessions {
         self.counters.sessions_begun += 1;
         // A different id for each session (RFC 8866 asks for one that is unique to the machine).
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let session = Session::new(call, self.seed >> 2);
+        let session = Session::new(now, call, self.seed >> 2);
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(session);

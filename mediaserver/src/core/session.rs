@@ -17,11 +17,15 @@ pub(super) struct Session {
     pub(super) legs: Vec<Option<LegState>>,
     /// What the session ids of its legs' descriptions are made of.
     pub(super) id: u64,
+    /// When it was asked for last.
+    asked_at: Instant,
+    /// When it was said to be idle, and nothing has happened since.
+    idle_since: Option<Instant>,
 }
 
 impl Session {
-    pub fn new(call: &str, id: u64) -> Self {
-        Session { call: call.into(), legs: Vec::new(), id }
+    pub fn new(now: Instant, call: &str, id: u64) -> Self {
+        Session { call: call.into(), legs: Vec::new(), id, asked_at: now, idle_since: None }
     }
 
     pub fn call(&self) -> &str {
@@ -119,6 +123,30 @@ impl Session {
                 tools.out.tell(&self.call, MediaEvent::Flow { leg: leg.name, flow });
             }
             tools.counters.one_way_now += u64::from(leg.watch.is_one_way());
+        }
+    }
+
+    /// Takes note that somebody asked for it, and so knows of it.
+    pub fn asked(&mut self, now: Instant) {
+        self.asked_at = now;
+        self.idle_since = None;
+    }
+
+    /// True when it is to end: it was said to be idle, and nobody has said otherwise. A proxy that died knows nothing of
+    /// its calls any more, and they hold ports.
+    pub fn is_forsaken(&mut self, now: Instant, terms: &Terms, out: &mut dyn super::Out) -> bool {
+        let heard_at = self.legs.iter().flatten().map(|leg| leg.heard_at).max();
+        let last = heard_at.map_or(self.asked_at, |heard_at| heard_at.max(self.asked_at));
+        match self.idle_since.filter(|since| last <= *since) {
+            Some(since) => now.saturating_duration_since(since) >= terms.inactivity,
+            None => {
+                let is_idle = now.saturating_duration_since(last) >= terms.inactivity;
+                self.idle_since = is_idle.then_some(now);
+                if is_idle {
+                    out.tell(&self.call, MediaEvent::Idle);
+                }
+                false
+            }
         }
     }
 

@@ -47,6 +47,11 @@ fn of_thread(page: &mut Page, labels: &[(&str, &str)], figures: &Figures) {
             core.overloaded,
         ),
         (
+            "carillon_media_forsaken_total",
+            "Sessions ended because nobody was heard and no proxy knew the call.",
+            core.forsaken,
+        ),
+        (
             "carillon_media_inactive_total",
             "Legs that fell silent for as long as inactivity says.",
             core.inactive,

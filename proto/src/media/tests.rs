@@ -264,6 +264,7 @@ async fn events_reach_the_sink_and_a_lost_stream_is_said() {
         MediaEvent::Digit { leg: LEG, digit: '7', how: DigitForm::Tone },
         MediaEvent::Digit { leg: LEG, digit: '0', how: DigitForm::Message },
         MediaEvent::Inactive { leg: LEG },
+        MediaEvent::Idle,
         MediaEvent::Flow { leg: LEG, flow: Flow::OneWay },
         MediaEvent::Flow { leg: LEG, flow: Flow::Quiet },
         MediaEvent::Flow { leg: LEG, flow: Flow::Heard },

@@ -381,6 +381,7 @@ impl Edge {
                 self.means.with_call(turn, slot, |call, means, turn| call.on_begun(means, turn, id, answer));
             }
             (Waiter::Released, Answer::Released(answer)) => note_released(answer),
+            (Waiter::Affirmed, Answer::Released(_)) => {}
             (
                 Waiter::Watcher(slot)
                 | Waiter::Resource(slot)
@@ -398,7 +399,8 @@ impl Edge {
                 | Waiter::Joined(..)
                 | Waiter::Renewed(..)
                 | Waiter::Begun(..)
-                | Waiter::Released,
+                | Waiter::Released
+                | Waiter::Affirmed,
                 _,
             ) => {
                 tracing::error!("a service answered another question than it was asked");

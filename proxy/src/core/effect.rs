@@ -94,7 +94,7 @@ pub enum Answer {
     Resolved(Result<Vec<NextHop>, ServiceError>),
     /// To [`Effect::Offer`] and [`Effect::Answer`]: what is to be sent on.
     Described(Result<Described, ServiceError>),
-    /// To [`Effect::Release`].
+    /// To [`Effect::Release`] and [`Effect::Statistics`].
     Released(Result<Released, ServiceError>),
     /// To [`Effect::Bridge`], [`Effect::Play`], [`Effect::Record`], [`Effect::Collect`], [`Effect::Press`] and [`Effect::Stop`]: it was begun.
     Done(Result<(), ServiceError>),
@@ -133,6 +133,8 @@ pub enum Effect<'a> {
     Press(media::Press<'a>),
     /// What is to end.
     Stop(media::Stop<'a>),
+    /// Media that stand, though nobody is heard.
+    Statistics(media::Release<'a>),
     /// Media that are over.
     Release(media::Release<'a>),
     /// What waits in a user's mailbox.

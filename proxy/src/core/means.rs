@@ -79,6 +79,8 @@ pub enum Waiter {
     Begun(Slot, u32),
     /// Nobody, after the end of a call's media.
     Released,
+    /// Nobody, after the media server was told that a call stands.
+    Affirmed,
     /// A REGISTER, for the keys of its user.
     Registrant(Slot),
     /// A REGISTER, for its outcome.
@@ -111,7 +113,7 @@ impl Waiter {
             | Self::Attended(_)
             | Self::Renewed(..)
             | Self::Joined(..) => Answer::Described(Err(ServiceError::Deadline)),
-            Self::Released => Answer::Released(Err(ServiceError::Deadline)),
+            Self::Released | Self::Affirmed => Answer::Released(Err(ServiceError::Deadline)),
             Self::Registration(_) => Answer::Registered(Err(ServiceError::Deadline)),
         }
     }

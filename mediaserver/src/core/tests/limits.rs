@@ -91,7 +91,8 @@ fn a_leg_that_falls_silent_is_told_once_until_it_is_heard_again() {
     let silent = |world: &mut World| {
         world.machine.told.clear();
         world.sessions.look_around(world.now, &mut world.machine);
-        world.machine.told.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>()
+        let told = world.machine.told.iter().map(|(_, event)| event.clone());
+        told.filter(|event| *event != MediaEvent::Idle).collect::<Vec<_>>()
     };
     for second in 0..60 {
         assert_eq!(silent(&mut world), []);
@@ -108,6 +109,32 @@ fn a_leg_that_falls_silent_is_told_once_until_it_is_heard_again() {
     world.answer(B, A, &(sdp(BOB, 5000) + "a=recvonly\r\n")).unwrap();
     world.wait(61_000);
     assert_eq!(silent(&mut world), [MediaEvent::Inactive { leg: A }]);
+}
+
+#[test]
+fn a_session_that_nobody_speaks_in_or_asks_for_ends_and_one_that_is_asked_for_stands() {
+    for is_known in [true, false] {
+        let mut world = World::new();
+        world.call();
+        // On hold nothing is expected of either.
+        world.offer(A, B, &(sdp(ALICE, 4000) + "a=inactive\r\n")).unwrap();
+        world.answer(B, A, &(sdp(BOB, 5000) + "a=inactive\r\n")).unwrap();
+        let mut idle = 0;
+        for _ in 0..240 {
+            world.machine.told.clear();
+            world.sessions.look_around(world.now, &mut world.machine);
+            if world.machine.told.iter().any(|(_, event)| *event == MediaEvent::Idle) {
+                idle += 1;
+                if is_known {
+                    world.sessions.statistics(world.now, &Release { call: "c", leg: None });
+                }
+            }
+            world.wait(1000);
+        }
+        let counters = world.sessions.counters();
+        let wanted = if is_known { (1, 0, 3) } else { (0, 1, 1) };
+        assert_eq!((counters.sessions, counters.forsaken, idle), wanted);
+    }
 }
 
 #[test]

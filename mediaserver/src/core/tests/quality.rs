@@ -32,7 +32,7 @@ impl World {
         self.look()
     }
 
-    fn statistics(&self, leg: Leg) -> LegStatistics {
+    fn statistics(&mut self, leg: Leg) -> LegStatistics {
         let of = Release { call: "c", leg: Some(leg) };
         self.sessions.statistics(self.now, &of).legs[0]
     }

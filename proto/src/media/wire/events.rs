@@ -32,6 +32,7 @@ pub(in crate::media) fn wired(call: &str, event: MediaEvent) -> v1::Event {
             };
             (leg, 0, Event::Flow(v1::Flow { kind: kind.into() }))
         }
+        MediaEvent::Idle => (Leg::default(), 0, Event::Idle(v1::Idle {})),
         MediaEvent::Gone => (Leg::default(), 0, Event::Gone(v1::Gone {})),
     };
     v1::Event { call: call.to_owned(), leg: Some(leg.into()), id, event: Some(event) }
@@ -60,6 +61,7 @@ pub(in crate::media) fn event(wire: v1::Event) -> Option<MediaEvent> {
             },
         },
         Event::Inactive(v1::Inactive {}) => MediaEvent::Inactive { leg },
+        Event::Idle(v1::Idle {}) => MediaEvent::Idle,
         Event::Flow(of) => MediaEvent::Flow {
             leg,
             flow: match of.kind() {

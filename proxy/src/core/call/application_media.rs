@@ -386,7 +386,7 @@ impl Call {
             MediaEvent::Collected { id, digits, why, .. } => {
                 self.on_over(turn, id, |going| What::Collected { leg: going.leg, id: going.id, digits, why });
             }
-            MediaEvent::Inactive { .. } | MediaEvent::Flow { .. } | MediaEvent::Gone => {}
+            MediaEvent::Inactive { .. } | MediaEvent::Flow { .. } | MediaEvent::Idle | MediaEvent::Gone => {}
         }
     }
 

@@ -124,6 +124,10 @@ impl Edge {
             MediaEvent::Inactive { .. } => b"Q.850;cause=41;text=\"Media Timeout\"",
             // For metrics and logs of the media server: a call goes on however it sounds.
             MediaEvent::Flow { .. } => return,
+            MediaEvent::Idle => {
+                self.means.with_call(turn, slot, |call, means, turn| call.affirm_media(means, turn));
+                return;
+            }
             MediaEvent::Gone => b"Q.850;cause=38;text=\"Media Server Lost\"",
             MediaEvent::Played { .. }
             | MediaEvent::Recorded { .. }

@@ -59,6 +59,14 @@ impl Call {
         self.leg(number)?.reached.as_ref().map(|hop| hop.remote().ip())
     }
 
+    /// Says that this call stands, though none of its phones is heard.
+    pub fn affirm_media(&self, means: &mut Means, turn: &mut Turn<'_>) {
+        let effect = Effect::Statistics(media::Release { call: &self.name, leg: None });
+        if means.ask(turn, Waiter::Affirmed, effect).is_err() {
+            tracing::warn!(call_id = %self.shown_call_id(), "too many questions: the media server may end a silent call");
+        }
+    }
+
     /// Ends the media of one leg, or of the whole call.
     pub fn release(&self, means: &mut Means, turn: &mut Turn<'_>, leg: Option<u16>) {
         if !self.has_media {

@@ -328,6 +328,19 @@ fn media_that_stop_end_the_call() {
 }
 
 #[test]
+fn a_call_that_is_silent_on_hold_is_affirmed_to_the_media_server() {
+    let mut world = World::conducted();
+    let (mut caller, _) = world.talk();
+    let name = world.edge.means.calls.iter().next().map(|call| call.name.clone()).expect("a call");
+    world.edge.handle(world.now, Input::Media(&name, MediaEvent::Idle), &mut world.services);
+    world.release();
+    world.edge.handle(world.now, Input::Media("nobody-knows-it", MediaEvent::Idle), &mut world.services);
+    world.asked_media(&["statistics"]);
+    world.say_goodbye(&mut caller);
+    world.finish();
+}
+
+#[test]
 fn the_caller_ends_an_early_dialog_by_bye() {
     let mut world = World::conducted();
     world.register(&["alice", "bob"]);

@@ -263,6 +263,10 @@ impl Services {
                 let waiting = self.waiting.get(ask.user).cloned();
                 Answer::Summarised(if broken { Err(error()) } else { Ok(waiting) })
             }
+            Effect::Statistics(_) => {
+                self.media.push("statistics".to_owned());
+                Answer::Released(Ok(Released::default()))
+            }
             Effect::Release(ask) => {
                 self.media.push(match ask.leg {
                     Some(leg) => format!("release {}", leg.number),
