@@ -64,15 +64,13 @@ class Baresip:
             rtp=f"{20000 + 200 * number}-{20199 + 200 * number}", control=self.control, recordings=self.recordings,
             loaded="\n".join(f"module {module}.so" for module in LOADED),
             speaking="\n".join(f"module_app {module}.so" for module in SPEAKING if subscribes)))
-        self._write("accounts", f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password};"
-                                f"outbound=\"sip:{hop};transport={transport}\";audio_codecs=PCMA/8000/1;"
-                                f"answermode=manual;regint={refresh}{';mwi=yes' if subscribes else ';mwi=no'}\n")
+        self._write("accounts", "")
         self._write("contacts", "")
+        self.events, self.replies, self.seen = queue.Queue(), queue.Queue(), []
         self.log = open(os.path.join(self.folder, "log"), "w")
         self.process = subprocess.Popen(["ip", "netns", "exec", netns, "baresip", "-4", "-f", self.folder],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
                                         cwd=self.folder)
-        self.events, self.replies, self.seen = queue.Queue(), queue.Queue(), []
         self.socket = None
         try:
             self.socket = self._connect()
@@ -80,6 +78,13 @@ class Baresip:
             self.close()
             raise
         threading.Thread(target=self._read, daemon=True).start()
+        # Its mwi module walks a list to which it appends, until a timer of its first millisecond has passed: an account
+        # of the file, whose registrar answers within that time, makes it subscribe without end.
+        self.command("reginfo")
+        time.sleep(.01)
+        self.command("uanew", f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password};"
+                              f"outbound=\"sip:{hop};transport={transport}\";audio_codecs=PCMA/8000/1;"
+                              f"answermode=manual;regint={refresh};mwi={'yes' if subscribes else 'no'}")
 
     def _write(self, name, text):
         with open(os.path.join(self.folder, name), "w") as file:
@@ -127,7 +132,10 @@ class Baresip:
     def command(self, command, parameters=""):
         message = json.dumps({"command": command, "params": parameters, "token": "t"}).encode()
         self.socket.sendall(b"%d:%s," % (len(message), message))
-        return self.replies.get(timeout=PATIENCE)
+        try:
+            return self.replies.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise SystemExit(f"FAILED: {self.name} does not answer {command!r}; its terminal: {self.said()[-1000:]}")
 
     def wait(self, kind, timeout=PATIENCE):
         """The next event of a kind (CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED, …); None when it does not come."""
@@ -156,8 +164,7 @@ class Baresip:
             time.sleep(.05)
 
     def registered(self):
-        """Whether the registrar took it. An event may have come before the control socket was open, so its terminal
-        is asked."""
+        """Whether the registrar took it."""
         return self.until_said("200 OK", "401 Unauthorized", "403 Forbidden", "reg: ") == "200 OK"
 
     def dial(self, number):

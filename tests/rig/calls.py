@@ -97,7 +97,8 @@ def meanwhile(word):
 def ring(caller, called, number):
     """Dials, and waits until one end rings and the other is told so."""
     caller.dial(number)
-    check(called.wait("CALL_INCOMING"), f"{called.user} does not ring; {caller.user} saw {caller.seen}")
+    check(called.wait("CALL_INCOMING"), f"{called.user} does not ring: {called.seen}; {caller.user}'s terminal: "
+                                        f"{caller.said()[-1000:]}")
     check(caller.wait("CALL_RINGING"), f"{caller.user} gets no 180: {caller.seen}")
 
 
