@@ -19,9 +19,9 @@ fn the_registrar_dies_between_two_calls_and_phones_come_back() {
     let mut exchange = Exchange::start_apart(Ground::namespace(), SHORT);
     let mut scene = Scene::start(&exchange, "call-twice", &["udp", "udp"], SHORT_S);
     scene.until("between", &mut exchange);
-    exchange.crash_registrar();
+    exchange.part("registrar").kill();
     exchange.wait_for("the registrar is lost");
-    exchange.restart_registrar();
+    exchange.part("registrar").restart();
     exchange.wait_for("the registrar answers again");
     exchange.until_bound(&["alice", "bob"]);
     scene.go_on();
@@ -48,13 +48,13 @@ fn an_edge_without_certificates_says_which_to_copy() {
 
 fn a_dead_registrar_is_told_with_cause_and_next_step() {
     let mut exchange = Exchange::start_apart(Ground::loopback(), "");
-    exchange.crash_registrar();
+    exchange.part("registrar").kill();
     let line = exchange.wait_for("the registrar is lost");
     let registrar = format!("{}:5070", exchange.ground.address(2));
     assert!(line.contains(&registrar) && line.contains("why=") && line.contains("Start it again"), "{line}");
     let refused = exchange.try_ctl(&["bindings"]);
     assert!(!refused.status.success(), "nobody can say who is registered: {}", said(&refused));
-    exchange.restart_registrar();
+    exchange.part("registrar").restart();
     exchange.wait_for("the registrar answers again");
     assert!(exchange.ctl(&["bindings"]).contains("Nobody is registered"));
     exchange.end();

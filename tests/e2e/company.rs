@@ -16,6 +16,10 @@ use super::spoken;
 tests! {
     BARESIP => nobody_answers_and_a_message_is_left_heard_and_deleted,
         what_was_said_before_a_crash_is_heard_after_it,
+        what_was_said_is_heard_though_the_edge_was_killed_apart,
+        what_was_said_is_heard_though_the_media_server_was_killed_apart,
+        what_was_said_is_heard_though_voicemail_was_killed_apart,
+        the_attendant_greets_where_all_services_are_apart,
         the_attendant_greets_connects_and_greets_again,
         phones_forward_their_calls_by_codes_and_hear_it_confirmed,
         callers_find_their_ways_through_menus_by_day_and_by_night,
@@ -44,8 +48,41 @@ fn what_was_said_before_a_crash_is_heard_after_it() {
     exchange.restart();
     exchange.wait_for("a message of a call that was cut off is filed");
     scene.go_on();
+    scene.until("hung up", &mut exchange);
+    scene.go_on();
     scene.end(&mut exchange);
     exchange.end();
+}
+
+fn what_was_said_is_heard_though_the_edge_was_killed_apart() {
+    leaves_a_message_over("proxy");
+}
+
+fn what_was_said_is_heard_though_the_media_server_was_killed_apart() {
+    leaves_a_message_over("mediaserver");
+}
+
+fn what_was_said_is_heard_though_voicemail_was_killed_apart() {
+    leaves_a_message_over("voicemail");
+}
+
+/// Five processes; this one dies while a message is left.
+fn leaves_a_message_over(role: &str) {
+    let mut exchange = company_apart();
+    let mut scene = Scene::of("company.py", &exchange, "voicemail-crash", &["udp", "udp"], USUAL_S);
+    scene.until("speaking", &mut exchange);
+    exchange.part(role).kill();
+    exchange.part(role).restart();
+    scene.go_on();
+    scene.until("hung up", &mut exchange);
+    exchange.part("voicemail").wait_for("a message ");
+    scene.go_on();
+    scene.end(&mut exchange);
+    exchange.end();
+}
+
+fn the_attendant_greets_where_all_services_are_apart() {
+    play_in(company_apart(), "attendant", &["udp", "udp"]);
 }
 
 fn linphone_leaves_a_message() {
@@ -146,14 +183,24 @@ fn company(text: &str) -> Exchange {
     company_and(text, &[("deleted.wav", french(&[Sentence::Fixed(Fixed::MessageDeleted)]))])
 }
 
+/// The same with each service as a process of its own, where nobody is rung for long.
+fn company_apart() -> Exchange {
+    let text = example().replace("after = \"10s\"", "after = \"2s\"");
+    among(&[], |files| Exchange::start_all_apart(Ground::namespace(), files, &text))
+}
+
 /// The same, with further files to compare with.
 fn company_and(text: &str, more: &[(&str, Vec<u8>)]) -> Exchange {
+    among(more, |files| Exchange::start_among(Ground::namespace(), files, text))
+}
+
+fn among(more: &[(&str, Vec<u8>)], start: impl Fn(&[(&str, &[u8])]) -> Exchange) -> Exchange {
     let before = french(&[Sentence::Fixed(Fixed::LeaveMessage)]);
     let (bonjour, bonsoir) = (spoken::greeting(1), spoken::greeting(2));
     let mut files: Vec<(&str, &[u8])> =
         vec![("leave-message.wav", &before), ("bonjour.wav", &bonjour), ("bonsoir.wav", &bonsoir)];
     files.extend(more.iter().map(|(name, sound)| (*name, &sound[..])));
-    Exchange::start_among(Ground::namespace(), &files, text)
+    start(&files)
 }
 
 fn french(said: &[Sentence<'_>]) -> Vec<u8> {

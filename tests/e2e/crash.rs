@@ -57,8 +57,8 @@ fn a_registrar_that_was_killed_is_found_again() {
     let mut exchange = Exchange::start_apart(ground, &trusted);
     let [alice, mut bob] = phones(&exchange);
     bob.register("bob");
-    exchange.crash_registrar();
-    exchange.restart_registrar();
+    exchange.part("registrar").kill();
+    exchange.part("registrar").restart();
     // Refused with 503 while nobody answers, taken as soon as the registrar is back.
     bob.register("bob");
     let (caller, _) = call(&alice, &bob);

@@ -18,8 +18,8 @@ pub struct Exchange {
     pub folder: PathBuf,
     /// The edge, or everything; it ends first.
     edge: Process,
-    /// The registrar, where it is a process of its own.
-    registrar: Option<Process>,
+    /// The services that are processes of their own, by their roles.
+    services: Vec<(&'static str, Process)>,
     /// Where it runs. The last field: what is left in it ends with it.
     pub ground: Ground,
 }
@@ -44,7 +44,7 @@ impl Exchange {
         }
         let file = write(&folder, "exchange.toml", text);
         let edge = Process::start(&ground, &folder, "state", &["--config".as_ref(), file.as_os_str()]);
-        Self { folder, edge, registrar: None, ground }
+        Self { folder, edge, services: Vec::new(), ground }
     }
 
     /// The same as two processes that ask each other over gRPC.
@@ -63,14 +63,51 @@ impl Exchange {
         };
         let registrar = part("registrar", "registrar");
         let edge = part("proxy", "state");
-        Self { folder, edge, registrar: Some(registrar), ground }
+        Self { folder, edge, services: vec![("registrar", registrar)], ground }
+    }
+
+    /// The same as five processes, each with the whole of a configuration that the test wrote.
+    pub fn start_all_apart(ground: Ground, files: &[(&str, &[u8])], text: &str) -> Self {
+        let folder = folder(&ground);
+        for (name, octets) in files {
+            fs::write(folder.join(name), octets).expect("our own folder");
+        }
+        let trust = folder.join("trust");
+        let recordings = folder.join("state/recordings");
+        let at = |port: u16| format!("{}:{port}", ground.address(2));
+        let [registrar, media, callcenter, voicemail] = [5070, 5071, 5073, 5074].map(at);
+        let part = |role: &'static str, rpc: &str| {
+            let more = format!(
+                "[rpc]\ntrust = \"{}\"\nregistrar = \"https://{registrar}\"\nmediaserver = \"https://{media}\"\n{rpc}\n\
+                 [media]\nrecordings = \"{}\"\ninactivity = \"3s\"\n",
+                trust.display(),
+                recordings.display()
+            );
+            let file = write(&folder, &format!("{role}.toml"), &format!("{text}\n{more}"));
+            let arguments = [role.as_ref(), "--config".as_ref(), file.as_os_str()];
+            Process::start(&ground, &folder, if role == "proxy" { "state" } else { role }, &arguments)
+        };
+        let services = vec![
+            ("registrar", part("registrar", &format!("listen = \"{registrar}\""))),
+            ("mediaserver", part("mediaserver", &format!("listen = \"{media}\""))),
+            ("callcenter", part("callcenter", &format!("listen = \"{callcenter}\""))),
+            ("voicemail", part("voicemail", &format!("listen = \"{voicemail}\""))),
+        ];
+        let edge = part(
+            "proxy",
+            &format!(
+                "voicemail = \"https://{voicemail}\"\n\
+                 applications = {{ voicemail = \"https://{voicemail}\", callcenter = \"https://{callcenter}\" }}"
+            ),
+        );
+        Self { folder, edge, services, ground }
     }
 
     /// Starts one as a person does who has read the first page: without a configuration.
     pub fn start_bare(ground: Ground) -> Self {
         let folder = folder(&ground);
         let edge = Process::start(&ground, &folder, "state", &[]);
-        Self { folder, edge, registrar: None, ground }
+        Self { folder, edge, services: Vec::new(), ground }
     }
 
     /// Where it listens.
@@ -85,8 +122,8 @@ impl Exchange {
 
     /// Everything that was logged so far.
     pub fn log(&mut self) -> String {
-        let processes = [Some(&mut self.edge), self.registrar.as_mut()];
-        processes.into_iter().flatten().map(Process::log).collect::<Vec<_>>().join("\n")
+        let services = self.services.iter_mut().map(|(_, process)| process);
+        std::iter::once(&mut self.edge).chain(services).map(Process::log).collect::<Vec<_>>().join("\n")
     }
 
     /// What it printed for the person at the terminal.
@@ -164,14 +201,10 @@ it logged:\n{}",
         self.edge.restart();
     }
 
-    /// Kills the registrar, where it is a process of its own.
-    pub fn crash_registrar(&mut self) {
-        self.registrar.as_mut().expect("it was started apart").kill();
-    }
-
-    /// Starts the killed registrar again.
-    pub fn restart_registrar(&mut self) {
-        self.registrar.as_mut().expect("it was started apart").restart();
+    /// A process by its role; where it is no process of its own, the one that does everything.
+    pub fn part(&mut self, role: &str) -> &mut Process {
+        let own = self.services.iter_mut().find(|(name, _)| *name == role);
+        own.map_or(&mut self.edge, |(_, process)| process)
     }
 
     /// Sends the edge a signal, such as `HUP`.
@@ -188,9 +221,9 @@ it logged:\n{}",
     /// Waits for the end of one that was told to end, and demands that it ends well.
     pub fn ended(mut self) {
         self.edge.ended();
-        if let Some(registrar) = &mut self.registrar {
-            registrar.signal("TERM");
-            registrar.ended();
+        for (_, process) in self.services.iter_mut().rev() {
+            process.signal("TERM");
+            process.ended();
         }
     }
 }
@@ -198,7 +231,7 @@ it logged:\n{}",
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.edge.kill();
-        self.registrar.iter_mut().for_each(Process::kill);
+        self.services.iter_mut().for_each(|(_, process)| process.kill());
         if std::thread::panicking() || std::env::var_os("CARILLON_KEEP").is_some() {
             eprintln!("kept: {}", self.folder.display());
         } else {
@@ -208,7 +241,7 @@ impl Drop for Exchange {
 }
 
 /// One process and its log.
-struct Process {
+pub struct Process {
     /// How it was started.
     command: Command,
     /// What it prints for the person at the terminal.
@@ -233,14 +266,16 @@ impl Process {
         process
     }
 
-    fn restart(&mut self) {
+    /// Starts the killed one again as it was started first.
+    pub fn restart(&mut self) {
         self.log();
         self.before.append(&mut self.seen);
         (self.child, self.log) = launch(&mut self.command, &self.welcome);
         self.wait_for("ready");
     }
 
-    fn wait_for(&mut self, words: &str) -> String {
+    /// Waits for a line of its log that holds these words, and returns it.
+    pub fn wait_for(&mut self, words: &str) -> String {
         if let Some(line) = self.seen.iter().find(|line| line.contains(words)) {
             return line.clone();
         }
@@ -283,7 +318,8 @@ impl Process {
         assert!(status.success() && !log.contains("panicked"), "it ended badly, {status}:\n{log}");
     }
 
-    fn kill(&mut self) {
+    /// Ends it as a lost machine does: nothing in it is told.
+    pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -78,13 +78,15 @@ def voicemail(scenario):
 
 
 def voicemail_crash(scenario):
-    """The exchange is killed while alice leaves a message. What she said is there when it is back."""
+    """The exchange, or a part of it, is killed while alice leaves a message. What she said is there when it is back."""
     alice, bob = scenario.registered("alice"), scenario.registered("bob")
     ring(alice, bob, "6002")
     connected(alice)
     hears(scenario, alice, "leave-message.wav", "alice does not hear what the mailbox says before its tone")
     spoken_for(6)
     meanwhile("speaking")
+    alice.hang_up()
+    meanwhile("hung up")
     bob.forget()
     bob.dial("6099")
     connected(bob)
