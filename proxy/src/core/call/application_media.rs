@@ -208,7 +208,7 @@ impl Call {
         means.endpoint.respond(turn.now, server, &octets, turn.wire());
         if kind != Kind::Invite {
             self.finish_crossing(means, serial);
-            return;
+            return self.on_prack_answered(means, turn, serial);
         }
         if let Some(dialog) = self.leg_mut(from).and_then(|leg| leg.dialog.as_mut()) {
             dialog.confirm_sent();

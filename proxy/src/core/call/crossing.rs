@@ -366,6 +366,7 @@ impl Call {
         if let Some(crossing) = self.finish_crossing(means, serial) {
             Self::refuse(means, turn, crossing.server, status);
             self.picking_failed(means, turn, serial);
+            self.on_prack_answered(means, turn, serial);
         }
     }
 

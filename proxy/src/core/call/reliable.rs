@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use proto::media;
 use sip::dialog::{Dialog, Outgoing};
 use sip::header::{RAck, RSeq};
 use sip::message::{Message, Method, Name, Status};
@@ -14,10 +15,12 @@ use sip::transaction::TransactionId;
 use smallvec::SmallVec;
 
 use super::application::Errand;
+use super::application_media::OURSELVES;
+use super::crossing::Kind;
 use super::leg::Leg;
 use super::{CALLER, Call, write};
-use crate::core::effect::Turn;
-use crate::core::means::{Means, User};
+use crate::core::effect::{Effect, Turn};
+use crate::core::means::{Means, User, Waiter};
 use crate::core::text::Text;
 
 /// What a caller has to acknowledge.
@@ -33,6 +36,10 @@ pub(crate) struct Reliable {
     unacknowledged: Option<Unacknowledged>,
     /// Responses behind it: one after the other (§3).
     waiting: VecDeque<(Vec<u8>, u32, bool)>,
+    /// True once a description was acknowledged: from then on PRACKs may offer another.
+    described: bool,
+    /// The crossing of a PRACK with an offer, until that is answered.
+    pracked: Option<u16>,
     /// The 2xx that waits for the PRACK.
     held: Option<Held>,
 }
@@ -127,10 +134,10 @@ impl Call {
         let rack = message.first(Name::RAck).and_then(|rack| RAck::parse(rack).ok());
         let (Some(rack), Some(waits)) = (rack, &self.reliable.unacknowledged) else { return false };
         let of_invite = rack.method == Method::Invite && rack.cseq == self.reliable.invite;
-        number == CALLER && of_invite && rack.rseq == waits.number
+        number == CALLER && of_invite && rack.rseq == waits.number && self.reliable.pracked.is_none()
     }
 
-    /// A PRACK that fits: the next response goes, or the 2xx that waited.
+    /// A PRACK that fits.
     pub fn on_prack(
         &mut self,
         means: &mut Means,
@@ -138,10 +145,47 @@ impl Call {
         message: &Message<'_>,
         server: TransactionId,
     ) {
+        self.reliable.described |= self.reliable.unacknowledged.as_ref().is_some_and(|waits| waits.describes);
+        if write::sdp(message).is_none() {
+            Self::refuse(means, turn, server, Status::of(200));
+            return self.after_prack(means, turn);
+        }
+        if !self.reliable.described {
+            // RFC 6337 §2.2: the offer of the INVITE is not answered yet.
+            Self::refuse(means, turn, server, Status::of(488));
+            return self.after_prack(means, turn);
+        }
+        // §5: it is answered in the 2xx, and the INVITE not before it. The phone that rings has been offered what it was:
+        // the media server answers, and carries between the two.
+        if let Some(waits) = &mut self.reliable.unacknowledged {
+            (waits.next, waits.describes) = (None, true);
+        }
+        let cseq = message.cseq().map_or(0, |cseq| cseq.number);
+        let serial = self.open_crossing(CALLER, OURSELVES, server, cseq, Kind::Update, true);
+        self.reliable.pracked = Some(serial);
+        if self.ask_to_attend(means, turn, serial).is_err() {
+            self.fail_crossing(means, turn, serial, Status::of(500));
+        }
+    }
+
+    /// The offer of a PRACK was answered or refused; other requests are none of this.
+    pub fn on_prack_answered(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16) {
+        if self.reliable.pracked.take_if(|known| *known == serial).is_none() {
+            return;
+        }
+        if let Some(early) = self.early {
+            let (leg, with) = (self.media_leg(CALLER), Some(self.media_leg(early)));
+            let effect = Effect::Bridge(media::Bridge { call: &self.name, leg, with });
+            if means.ask(turn, Waiter::Begun(self.id, 0), effect).is_err() {
+                tracing::debug!(call = &*self.name, "too many questions: early media are silent");
+            }
+        }
+        self.after_prack(means, turn);
+    }
+
+    /// The next response goes, or the 2xx that waited.
+    fn after_prack(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
         self.reliable.unacknowledged = None;
-        // An offer here would be answered for a phone that was not asked.
-        let status = if write::sdp(message).is_some() { 488 } else { 200 };
-        Self::refuse(means, turn, server, Status::of(status));
         if let Some(Held { serial, message, sdp }) = self.reliable.held.take() {
             let Some(octets) = message else {
                 return self.say_answer(means, turn, serial, sdp.as_deref().unwrap_or_default());

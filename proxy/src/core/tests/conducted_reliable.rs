@@ -4,6 +4,7 @@ use sip::message::Name;
 
 use super::conducted::{SDP, body};
 use super::phone::{Dialog, Got};
+use super::services::Pace;
 use super::world::World;
 
 const REQUIRED: &str = "Require: 100rel\r\nContent-Type: application/sdp\r\n";
@@ -221,5 +222,112 @@ fn a_phone_that_rings_reliably_gets_its_prack_from_us() {
     let bye = world.take_only("bob", "BYE");
     assert_eq!(bye.header(Name::CSeq), "4 BYE", "numbers go on behind the PRACKs");
     world.reply("bob", &bye, 200);
+    world.finish();
+}
+
+impl World {
+    /// The same with an offer.
+    fn prack_offering(&mut self, caller: &mut Dialog, response: &Got, sdp: &str) {
+        let rack = format!("RAck: {} {}\r\n{SDP}", response.header(Name::RSeq), response.header(Name::CSeq));
+        let text = self.at("alice").in_dialog(caller, "PRACK", &rack);
+        let length = format!("Content-Length: {}\r\n\r\n{sdp}", sdp.len());
+        self.send("alice", &text.replace("Content-Length: 0\r\n\r\n", &length));
+    }
+}
+
+#[test]
+fn an_offer_in_a_prack_is_answered_in_its_200() {
+    let mut world = World::conducted();
+    let (sent, invite) = world.demand();
+    world.reply_sdp("bob", &invite, 183, "early");
+    let early = world.take_only("alice", "183");
+    let mut caller = Dialog::of_caller(&early);
+    world.services.media.clear();
+    world.prack_offering(&mut caller, &early, "another");
+    let ok = world.take_only("alice", "200");
+    assert_eq!((body(&ok), ok.header(Name::CSeq).contains("PRACK")), ("media answers".to_owned(), true));
+    assert_eq!(world.services.media, ["attend 0 offer another", "bridge 0 1"]);
+    world.reply_sdp("bob", &invite, 200, "bob");
+    let ok = world.take_only("alice", "200");
+    assert_eq!(ok.header(Name::CSeq), sent.header(Name::CSeq));
+    world.within("alice", &mut invited(&caller, &sent), "ACK");
+    world.take_only("bob", "ACK");
+    world.say_goodbye(&mut caller);
+    world.finish();
+}
+
+#[test]
+fn the_answer_to_the_invite_waits_for_that_to_the_offer_in_a_prack() {
+    for refused in [false, true] {
+        let mut world = World::conducted();
+        let (sent, invite) = world.demand();
+        world.reply_sdp("bob", &invite, 183, "early");
+        let early = world.take_only("alice", "183");
+        let mut caller = Dialog::of_caller(&early);
+        world.services.pace = Pace::Held;
+        world.prack_offering(&mut caller, &early, if refused { "broken" } else { "another" });
+        // One acknowledgement is enough, whatever else names the response.
+        world.prack(&mut caller, &early);
+        world.take_only("alice", "481");
+        world.reply_sdp("bob", &invite, 200, "bob");
+        world.take_only("bob", "ACK");
+        assert!(!world.has_mail("alice"));
+        world.wait(1_000);
+        world.services.pace = Pace::Now;
+        world.release();
+        let first = world.take("alice");
+        assert_eq!(
+            (first.status(), first.header(Name::CSeq).contains("PRACK")),
+            (if refused { 488 } else { 200 }, true)
+        );
+        let ok = world.take_only("alice", "200");
+        assert_eq!(ok.header(Name::CSeq), sent.header(Name::CSeq));
+        world.within("alice", &mut invited(&caller, &sent), "ACK");
+        world.say_goodbye(&mut caller);
+        world.finish();
+    }
+}
+
+#[test]
+fn who_cancels_while_the_offer_in_his_prack_is_looked_at_gets_487_for_both() {
+    let mut world = World::conducted();
+    let (sent, invite) = world.demand();
+    world.reply_sdp("bob", &invite, 183, "early");
+    let early = world.take_only("alice", "183");
+    world.services.pace = Pace::Held;
+    world.prack_offering(&mut Dialog::of_caller(&early), &early, "another");
+    world.hop_by_hop("alice", "CANCEL", &sent, None);
+    let cancel = world.take_only("bob", "CANCEL");
+    world.reply("bob", &cancel, 200);
+    world.reply("bob", &invite, 487);
+    let mut statuses = Vec::new();
+    while world.has_mail("alice") {
+        let got = world.take("alice");
+        statuses
+            .push((got.status(), got.header(Name::CSeq).rsplit(' ').next().unwrap_or_default().to_owned()));
+        if statuses.last().is_some_and(|(status, method)| *status == 487 && method == "INVITE") {
+            world.hop_by_hop("alice", "ACK", &sent, Some(&got));
+        }
+    }
+    let of = |status, method: &str| (status, method.to_owned());
+    assert_eq!(statuses, [of(200, "CANCEL"), of(487, "INVITE"), of(487, "PRACK")]);
+    world.services.pace = Pace::Now;
+    world.release();
+    world.finish();
+}
+
+#[test]
+fn an_offer_in_a_prack_while_that_of_the_invite_is_open_is_refused_alone() {
+    let mut world = World::conducted();
+    let (sent, invite) = world.demand();
+    world.reply("bob", &invite, 180);
+    let ringing = world.take_only("alice", "180");
+    let mut caller = Dialog::of_caller(&ringing);
+    world.prack_offering(&mut caller, &ringing, "another");
+    world.take_only("alice", "488");
+    world.reply_sdp("bob", &invite, 200, "bob");
+    world.take_only("alice", "200");
+    world.within("alice", &mut invited(&caller, &sent), "ACK");
+    world.say_goodbye(&mut caller);
     world.finish();
 }
