@@ -271,7 +271,9 @@ pub(crate) fn write_said(means: &Means, server: TransactionId, said: Said<'_, '_
     let Ok(request) = Message::parse(kept, &means.settings.limits) else { return };
     let tag = crate::core::answer::to_tag(&means.settings, &request);
     let Said { status, message, lines, contact, body } = said;
+    let methods = write::methods(message);
     let mut lines: write::Lines<'_> = lines.iter().copied().collect();
+    lines.extend(methods.as_ref().map(|methods| ("Allow", methods.as_bytes())));
     if let Some(contact) = &contact {
         lines.push(("Contact", contact.as_bytes()));
     }

@@ -242,7 +242,7 @@ impl Call {
             let tag = answer::to_tag(&means.settings, &request);
             let mut lines = write::Lines::new();
             lines.extend(contact.map(|contact| ("Contact", contact.as_bytes())));
-            lines.push(("Allow", ALLOW));
+            lines.push(("Allow", write::ALLOW.as_bytes()));
             lines.extend(more.iter().copied());
             let body = sdp.map(|sdp| ("application/sdp", sdp));
             let extra =
@@ -331,8 +331,7 @@ impl Call {
             }
             Some(Method::Options | Method::Message) => Self::refuse(means, turn, server, Status::of(200)),
             _ => {
-                let allow = std::str::from_utf8(ALLOW).unwrap_or_default();
-                answer::respond(means, turn, server, Status::of(405), None, &[("Allow", allow)]);
+                answer::respond(means, turn, server, Status::of(405), None, &[("Allow", write::ALLOW)]);
             }
         }
     }
@@ -471,7 +470,5 @@ fn is_digit(digit: char) -> bool {
 
 /// What stands for the other leg of a request that is answered here.
 pub(crate) const OURSELVES: u16 = u16::MAX;
-/// What a leg that talks with us alone may ask.
-const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE";
 /// RFC 3326: why a call ends that cannot be heard.
 const NO_MEDIA: &[u8] = b"SIP;cause=488;text=\"No Media\"";

@@ -188,7 +188,9 @@ impl Call {
         }
         let contact = if kind == Kind::Other { None } else { self.contact(means, from) };
         let (mut lines, body) = (write::across(message), write::body(message, described));
-        lines.extend(write::session_lines(session.as_ref()));
+        if refreshes {
+            lines.extend(write::session_lines(session.as_ref()));
+        }
         let hold = if refreshes { Self::wants_hold(means, server) } else { None };
         if let (Some(on), Some(other)) = (hold, self.partner(from)) {
             self.set_hold(means, turn, other, on);

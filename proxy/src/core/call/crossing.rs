@@ -334,12 +334,16 @@ impl Call {
         // RFC 4028 §7.4: a request that refreshes says how the session goes on.
         let refreshes = matches!(method, Method::Invite | Method::Update);
         let session = leg.session_line().filter(|_| refreshes);
-        if session.is_some() {
-            supported.push(if supported.as_bytes().is_empty() { b"timer" } else { b", timer" });
+        for (tag, is_done) in [("timer", session.is_some()), ("replaces", refreshes)] {
+            if is_done {
+                supported.push(if supported.as_bytes().is_empty() { b"" } else { b", " });
+                supported.push(tag.as_bytes());
+            }
         }
         if let Some(sdp) = sdp {
             leg.said = sdp.into();
         }
+        let methods = write::methods(&message);
         let mut lines = write::across(&message);
         for (name, value) in [("Supported", &supported), ("Require", &required)] {
             if !value.as_bytes().is_empty() {
@@ -349,6 +353,7 @@ impl Call {
         if let Some(session) = &session {
             lines.push(("Session-Expires", session.as_bytes()));
         }
+        lines.extend(methods.as_ref().map(|methods| ("Allow", methods.as_bytes())));
         let hops = message.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1);
         let outgoing = Outgoing {
             via: via.as_bytes(),

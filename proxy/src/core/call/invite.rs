@@ -134,13 +134,14 @@ impl ResponseContext {
         // RFC 3262 §5: an offer in what we acknowledge could not be answered there.
         let rings_reliably = leg.offer.is_some();
         let (expires, least) = session_timer::asked(&settings.config, leg.session_min);
-        for (tag, is_done) in [("100rel", rings_reliably), ("timer", expires.is_some())] {
+        for (tag, is_done) in [("100rel", rings_reliably), ("timer", expires.is_some()), ("replaces", true)] {
             if is_done {
                 supported.push(if supported.as_bytes().is_empty() { b"" } else { b", " });
                 supported.push(tag.as_bytes());
             }
         }
         let cseq = Text::of(format_args!("{} INVITE", leg.invite));
+        let methods = write::methods(&message);
         let mut edit = Edit::new(&message)
             .remove(Name::Via)
             .remove(Name::RecordRoute)
@@ -156,7 +157,9 @@ impl ResponseContext {
                 tags => edit.set(name, tags),
             };
         }
-        for (name, value) in [(Name::SessionExpires, &expires), (Name::MinSe, &least)] {
+        for (name, value) in
+            [(Name::SessionExpires, &expires), (Name::MinSe, &least), (Name::Allow, &methods)]
+        {
             if let Some(value) = value {
                 edit = edit.set(name, value.as_bytes());
             }

@@ -15,7 +15,7 @@ use super::application_legs::RingFor;
 use super::application_ring::{To, number_of};
 use super::asking::Why;
 use super::leg::Leg;
-use super::{CALLER, Call};
+use super::{CALLER, Call, write};
 use crate::core::answer;
 use crate::core::effect::Turn;
 use crate::core::means::Means;
@@ -186,7 +186,7 @@ impl Call {
             ("CSeq", b"1 INVITE"),
             ("Contact", to.as_bytes()),
             ("Referred-By", referred_by.unwrap_or_default()),
-            ("Allow", ALLOW),
+            ("Allow", write::ALLOW.as_bytes()),
             ("Content-Length", b"0"),
         ] {
             if value.is_empty() {
@@ -359,8 +359,6 @@ impl Call {
 
 /// Transfers of one call; those that go round in a circle end here.
 const TRANSFERS_MAX: u8 = 10;
-/// What whom we call for somebody else may ask of us.
-const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, NOTIFY";
 /// RFC 3326: why a leg ends whose place another took, and a call that nobody takes.
 pub(super) const TRANSFERRED: &[u8] = b"SIP;cause=200;text=\"Transferred\"";
 const NOT_TRANSFERRED: &[u8] = b"SIP;cause=480;text=\"Transfer Failed\"";

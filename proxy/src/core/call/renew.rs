@@ -50,7 +50,7 @@ impl Call {
         let session = leg.session_line();
         let mut lines = write::Lines::new();
         if let Some(session) = &session {
-            lines.extend([("Supported", &b"timer"[..]), ("Session-Expires", session.as_bytes())]);
+            lines.extend([("Supported", &b"replaces, timer"[..]), ("Session-Expires", session.as_bytes())]);
         }
         let body = Some(("application/sdp", &described[..]));
         self.ask_leg(means, turn, number, Why::Renew, Method::Invite, &lines, body);

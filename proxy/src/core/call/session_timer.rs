@@ -185,7 +185,7 @@ impl Call {
         if let Some(timer) = &mut leg.timer {
             timer.refresh = None;
         }
-        let lines = [("Supported", &b"timer"[..]), ("Session-Expires", line.as_bytes())];
+        let lines = [("Supported", &b"replaces, timer"[..]), ("Session-Expires", line.as_bytes())];
         let (method, body) = if by_update {
             (Method::Update, None)
         } else {

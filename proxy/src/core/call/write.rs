@@ -4,7 +4,7 @@ use sip::branch::LoopHash;
 use sip::header::ContentType;
 use sip::message::{Message, Name, Status};
 use sip::transport::{ListenerId, NextHop, Transport};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::leg::Leg;
 use crate::core::forward;
@@ -125,6 +125,7 @@ pub(crate) fn across<'a>(message: &Message<'a>) -> Lines<'a> {
                 | Name::PPreferredIdentity
                 | Name::Require
                 | Name::Supported
+                | Name::Allow
                 | Name::SessionExpires
                 | Name::MinSe
                 | Name::RSeq
@@ -140,10 +141,25 @@ pub(crate) fn across<'a>(message: &Message<'a>) -> Lines<'a> {
         .collect()
 }
 
-/// What a 2xx says of a session that has a timer (RFC 4028 §9).
+/// What a 2xx says of us: calls can be replaced here (RFC 3891 §6.2), and a session that has a timer (RFC 4028 §9).
 pub(crate) fn session_lines(session: Option<&Text>) -> Lines<'_> {
-    let lines = |session| [("Supported", &b"timer"[..]), ("Require", b"timer"), ("Session-Expires", session)];
-    session.map(Text::as_bytes).into_iter().flat_map(lines).collect()
+    let Some(session) = session else { return smallvec![("Supported", &b"replaces"[..])] };
+    let supported = ("Supported", &b"replaces, timer"[..]);
+    smallvec![supported, ("Require", &b"timer"[..]), ("Session-Expires", session.as_bytes())]
+}
+
+/// The methods that a phone at the other end allows, and those that its leg does for it; `None` where it names none.
+pub(crate) fn methods(message: &Message<'_>) -> Option<Text> {
+    let mut text = Text::default();
+    let allowed = message.elements(Name::Allow);
+    let more = OF_OURS.into_iter().filter(|own| !message.elements(Name::Allow).any(|method| method == *own));
+    for method in allowed.chain(more) {
+        if !text.as_bytes().is_empty() {
+            text.push(b", ");
+        }
+        text.push(method);
+    }
+    (message.count(Name::Allow) > 0).then_some(text)
 }
 
 /// The option tags of a header without those that each leg agrees on by itself.
@@ -172,7 +188,12 @@ pub(crate) fn unsupported(message: &Message<'_>) -> String {
 }
 
 /// Those of them that our legs do.
-const DONE: [&[u8]; 2] = [b"100rel", b"timer"];
+const DONE: [&[u8]; 3] = [b"100rel", b"timer", b"replaces"];
+/// Methods that a leg does by itself, whatever the phone at the other end does.
+const OF_OURS: [&[u8]; 2] = [b"PRACK", b"REFER"];
+/// The methods of a leg that has no phone at its other end.
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, NOTIFY";
 /// Extensions that mean the hop or the dialog, and not the phones at both ends.
 const OF_A_LEG: [&[u8]; 8] =
     [b"100rel", b"timer", b"outbound", b"path", b"gruu", b"precondition", b"replaces", b"199"];

@@ -71,6 +71,31 @@ fn an_extension_that_a_leg_of_ours_does_not_do_is_named() {
 }
 
 #[test]
+fn each_phone_is_told_what_its_leg_does_beside_what_the_other_phone_does() {
+    let mut world = World::conducted();
+    world.register(&["alice", "bob"]);
+    let headers =
+        format!("Allow: INVITE, ACK, BYE, UPDATE\r\nSupported: norefersub\r\nRequire: replaces\r\n{SDP}");
+    world.request("alice", "INVITE", "sip:bob@carillon.local", &headers, "alice");
+    let invite = world.take("bob");
+    assert_eq!(invite.elements(Name::Allow).join(" "), "INVITE ACK BYE UPDATE PRACK REFER");
+    for tag in ["norefersub", "replaces"] {
+        assert!(invite.elements(Name::Supported).contains(&tag.to_owned()), "{}", invite.text());
+    }
+    let text =
+        world.at("bob").response(&invite, 200, &format!("Allow: INVITE, ACK, BYE, REFER\r\n{SDP}"), "bob");
+    world.send("bob", &text);
+    let ok = world.take_only("alice", "200");
+    assert_eq!(ok.elements(Name::Allow).join(" "), "INVITE ACK BYE REFER PRACK");
+    assert_eq!(ok.elements(Name::Supported), ["replaces"]);
+    let mut caller = Dialog::of_caller(&ok);
+    world.within("alice", &mut caller, "ACK");
+    world.take_only("bob", "ACK");
+    world.say_goodbye(&mut caller);
+    world.finish();
+}
+
+#[test]
 fn a_call_from_invite_to_bye() {
     let mut world = World::conducted();
     world.register(&["alice", "bob"]);
