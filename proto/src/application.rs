@@ -207,7 +207,7 @@ pub enum Parting {
     Caller,
     /// The application hung up.
     Application,
-    /// The application sent the call elsewhere.
+    /// The application sent the call elsewhere, or one of its phones did (RFC 3515).
     Transferred,
     /// The call or its media were lost.
     Failed,

@@ -31,6 +31,7 @@ pub(crate) mod media;
 pub(crate) mod park;
 pub(crate) mod pickup;
 pub(crate) mod refer;
+pub(crate) mod refer_run;
 pub(crate) mod reliable;
 pub(crate) mod renew;
 pub(crate) mod session_timer;

@@ -56,6 +56,8 @@ pub(crate) struct Runs {
     pub answering: Option<u16>,
     /// The number that was given last to what is played, recorded or collected.
     pub begun: u32,
+    /// The application that begins once the caller has a session of ours.
+    pub next: Option<Box<Started>>,
 }
 
 /// One call in the hands of one application.
@@ -65,8 +67,8 @@ pub(crate) struct Run {
     pub name: Box<str>,
     /// The application's name.
     pub application: Box<str>,
-    /// Whom the call was for.
-    pub callee: Party,
+    /// How it began, but for the headers.
+    pub started: Box<Started>,
     /// The number of the last event.
     pub number: u64,
     /// Commands that wait for the media server, in their order.
@@ -124,14 +126,16 @@ impl Call {
         started: Started,
         invite: &[u8],
     ) -> bool {
+        let is_transferred = self.transfer.is_some();
+        if is_transferred {
+            self.part_with_transferor(means, turn);
+            self.hush_caller(means, turn);
+        }
         self.leave_run(means, turn, Parting::Transferred);
         for ring in std::mem::take(&mut self.runs.rings) {
             self.silence(means, turn, &ring);
         }
         self.runs.apology = None;
-        if self.transfer.is_some() {
-            self.part_with_transferor(means, turn);
-        }
         if self.over || self.runs.count >= RUNS_MAX {
             return false;
         }
@@ -147,7 +151,7 @@ impl Call {
         self.runs.run = Some(Box::new(Run {
             name: name.into(),
             application: application_of(&started.purpose).into(),
-            callee: started.callee.clone(),
+            started: Box::new(Started { headers: Vec::new(), ..started.clone() }),
             number: 0,
             queue: VecDeque::new(),
             waits: Waits::Nothing,
@@ -158,6 +162,10 @@ impl Call {
         let is_told = self.tell(turn, What::Started(Box::new(started)));
         if is_told {
             means.counters.runs += 1;
+            if is_transferred {
+                // Who was on hold hears it already, and says nothing until he is asked to.
+                self.renew(means, turn, CALLER);
+            }
         } else {
             means.counters.runs_refused += 1;
             self.runs.run = None;

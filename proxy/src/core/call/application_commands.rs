@@ -218,7 +218,9 @@ impl Call {
 
     /// The same, when the media server talks to it.
     fn attended_leg(&self, leg: u32) -> Option<u16> {
-        self.number_of(leg).filter(|number| *number != CALLER || !self.is_unanswered())
+        let number = self.number_of(leg)?;
+        let is_there = self.leg(number).is_some_and(|leg| leg.dialog.is_some());
+        (is_there && (number != CALLER || !self.is_unanswered())).then_some(number)
     }
 
     /// True when the media server talks to this leg; otherwise the command waits until it does, or is refused.
@@ -230,7 +232,7 @@ impl Call {
         number: u16,
         command: &Command,
     ) -> bool {
-        if number != CALLER || self.runs.described.is_some() {
+        if number != CALLER || self.runs.described.is_some() || !self.is_unanswered() {
             return true;
         }
         match self.attend_early(means, turn) {

@@ -82,7 +82,7 @@ impl Call {
             return self.refuse_command(turn, id, "the call was sent on too often, or is just being sent on");
         }
         self.runs.diversions += 1;
-        let by = self.runs.run.as_ref().map(|run| run.callee.clone()).unwrap_or_default();
+        let by = self.runs.run.as_ref().map(|run| run.started.callee.clone()).unwrap_or_default();
         let by = if by.number.is_empty() { by.user } else { by.number };
         let diverted = Some((by, self.runs.diversions));
         if self.is_unanswered() {
@@ -140,7 +140,7 @@ impl Call {
             caller,
             within: None,
             diverted: None,
-            hands_over: why != RingFor::Parker,
+            hands_over: why != RingFor::Parker && self.transfer.as_ref().is_none_or(|by| by.into.is_none()),
             invite: invite.into(),
         };
         self.push_ring(means, why, order);
@@ -162,7 +162,7 @@ impl Call {
         hands_over: bool,
     ) -> Order {
         let caller = self.runs.caller.clone();
-        let callee = self.runs.run.as_ref().map(|run| run.callee.clone()).unwrap_or_default();
+        let callee = self.runs.run.as_ref().map(|run| run.started.callee.clone()).unwrap_or_default();
         let by = if callee.user.is_empty() { &caller } else { &callee };
         let by = if by.user.is_empty() { Default::default() } else { (by.user.clone(), by.number.clone()) };
         Order { serial, to, by, caller, within, diverted, hands_over, invite: Box::default() }
@@ -270,7 +270,7 @@ impl Call {
                 self.runs.legs.push((leg, number));
                 self.tell(turn, What::Answered { leg });
             }
-            RingFor::Refer | RingFor::Parker => self.complete_transfer(means, turn, number),
+            RingFor::Refer | RingFor::Parker => self.complete_transfer(means, turn, number, false),
             RingFor::Transfer { .. } | RingFor::Rest => {
                 self.stop(means, turn, CALLER, 0);
                 self.join(means, turn, 0, CALLER, Some(number));
@@ -378,12 +378,14 @@ impl Call {
     pub fn leave_legs(&mut self, means: &mut Means, turn: &mut Turn<'_>, run: &mut Run, all: bool) {
         for (leg, number) in std::mem::take(&mut self.runs.legs) {
             run.tell(turn, What::Left { leg });
-            if self.peer != Some(number) {
+            let is_there = self.leg(number).is_some_and(|leg| leg.dialog.is_some());
+            if is_there && number != CALLER && self.peer != Some(number) {
                 self.hang_up_leg(means, turn, number, None);
             }
         }
         for ring in std::mem::take(&mut self.runs.rings) {
-            if all || matches!(ring.why, RingFor::Dial { .. }) {
+            let is_asked_for = matches!(ring.why, RingFor::Refer | RingFor::Parker);
+            if (all && !is_asked_for) || matches!(ring.why, RingFor::Dial { .. }) {
                 self.silence(means, turn, &ring);
             } else {
                 self.runs.rings.push(ring);
@@ -429,6 +431,7 @@ impl Call {
             self.peer = None;
         }
         self.release(means, turn, Some(number));
+        self.has_left_transfer(means, turn, number);
     }
 
     /// The ACK to the 2xx of a leg's first INVITE.

@@ -193,7 +193,8 @@ impl ResponseContext {
     }
 }
 
-fn party(user: &proto::User) -> Party {
+/// A user as applications are told.
+pub(crate) fn party(user: &proto::User) -> Party {
     Party {
         user: user.name.clone(),
         number: user.extension.clone().unwrap_or_default(),

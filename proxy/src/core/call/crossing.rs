@@ -161,7 +161,7 @@ impl Call {
         if request.method == Method::Prack {
             return self.on_prack(means, turn, message, server);
         }
-        if request.method == Method::Refer && self.partner(number).is_some() {
+        if request.method == Method::Refer && self.may_refer(number) {
             return self.on_refer(means, turn, message, server, number);
         }
         if is_invite {

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use proto::application::Started;
 use sip::branch::LoopHash;
 use sip::header::{ReferTo, Replaces};
 use sip::message::{Message, Name};
@@ -16,7 +17,7 @@ use sip::transport::{Flow, Packet};
 use super::Call;
 use super::application::Errand;
 use super::leg::Leg;
-use super::refer::{Found, TRANSFERRED};
+use super::refer::Found;
 use crate::core::answer;
 use crate::core::edge::Edge;
 use crate::core::effect::{Passed, Turn};
@@ -56,6 +57,8 @@ pub(crate) struct Wanted {
     call: Box<str>,
     /// Which dialog it names: a value of Replaces.
     replaces: Box<[u8]>,
+    /// False when an application is of no use to it.
+    takes_run: bool,
     /// The REFER.
     refer: Box<[u8]>,
 }
@@ -65,6 +68,8 @@ pub(crate) struct Wanted {
 pub(crate) enum Given {
     /// Whom the transferor talks with there.
     Leg(Box<Leg>),
+    /// The application that he talks with, which begins so.
+    Run(Box<Started>),
     /// Nobody yet: it rang, and is silenced.
     Rang,
     /// Nothing, with the status that says so.
@@ -207,7 +212,11 @@ impl Means {
                 return Given::Rang;
             }
             Some(Found::Leg(target)) => target,
-            Some(Found::Nobody) => return Given::Nothing(603),
+            Some(Found::Run(started)) if wanted.takes_run => {
+                self.with_call(turn, slot, |call, means, turn| call.end_transferred(means, turn, None));
+                return Given::Run(started);
+            }
+            Some(Found::Run(_) | Found::Nobody) => return Given::Nothing(603),
             None => return Given::Nothing(481),
         };
         let leads_there = |leg: &Leg| self.settings.spread.detour(&leg.call_id, wanted.by);
@@ -215,9 +224,7 @@ impl Means {
             return Given::Nothing(503);
         }
         let Some(leg) = self.calls.take_leg(slot, target) else { return Given::Nothing(481) };
-        self.with_call(turn, slot, |call, means, turn| {
-            call.end(means, turn, Some(target), Some(TRANSFERRED))
-        });
+        self.with_call(turn, slot, |call, means, turn| call.end_transferred(means, turn, Some(target)));
         Given::Leg(Box::new(leg))
     }
 }
@@ -236,8 +243,9 @@ impl Call {
         if shard == by {
             return false;
         }
-        let wanted =
-            Wanted { by, call: self.name.clone(), replaces: value.into(), refer: message.octets().into() };
+        let takes_run = self.transfer.as_ref().is_some_and(|transfer| transfer.of.is_some());
+        let (call, replaces, refer) = (self.name.clone(), value.into(), message.octets().into());
+        let wanted = Wanted { by, call, replaces, takes_run, refer };
         let asked = turn.out.pass(shard, Passed(Handed::Wanted(Box::new(wanted)))).is_ok();
         if asked && let Some(transfer) = &mut self.transfer {
             transfer.until = Some(turn.now + ANSWERED_WITHIN);
@@ -260,14 +268,14 @@ impl Call {
         match given {
             Given::Leg(leg) => match self.take_in(means, *leg) {
                 Ok(number) => {
-                    self.complete_transfer(means, turn, number);
-                    self.renew(means, turn, number);
+                    self.complete_transfer(means, turn, number, true);
                 }
                 Err(leg) => {
                     self.fail_transfer(means, turn, 503);
                     return Some(Given::Leg(leg));
                 }
             },
+            Given::Run(started) => self.meet_application(means, turn, *started),
             Given::Rang => {
                 let Ok(message) = Message::parse(&wanted.refer, &means.settings.limits) else { return None };
                 if let Some(Ok(refer_to)) = message.first(Name::ReferTo).map(ReferTo::parse) {

@@ -21,7 +21,10 @@ impl Call {
             return;
         }
         let unanswered = self.is_unanswered();
-        let waits = by != Some(CALLER) && self.waits_for_ack_of(CALLER);
+        // Who had an application transferred and hung up knows already.
+        let left = |transfer: &super::refer::Transfer| transfer.has_left && transfer.by == CALLER;
+        let knows = by == Some(CALLER) || self.transfer.as_ref().is_some_and(left);
+        let waits = !knows && self.waits_for_ack_of(CALLER);
         if let Some(peer) = self.peer.filter(|_| !self.peer_knows) {
             self.peer_knows = true;
             if by != Some(peer) {
@@ -35,7 +38,7 @@ impl Call {
             self.ending = Some(reason.unwrap_or_default().into());
             return;
         }
-        if by != Some(CALLER) && !unanswered {
+        if !knows && !unanswered {
             self.say_bye(means, turn, CALLER, reason);
         }
         self.over = true;

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use proto::application::Party;
-
 use super::application_legs::RingFor;
 use super::application_ring::To;
+use super::application_step::party;
 use super::refer::Transfer;
 use super::{CALLER, Call};
 use crate::core::effect::Turn;
@@ -80,7 +79,8 @@ impl Call {
         let Some(place) = means.settings.parked.take(slot, means.own_shard()) else {
             return self.fail_transfer(means, turn, 486);
         };
-        let transferor = self.transferor().and_then(|by| self.leg(by)).and_then(|leg| leg.user.as_ref());
+        let transferor = self.transfer.as_ref().and_then(|transfer| self.leg(transfer.by));
+        let transferor = transferor.and_then(|leg| leg.user.as_ref());
         let by = transferor.map(|user| user.extension.as_ref().unwrap_or(&user.name).clone());
         self.parked =
             Some(Parked { place, by: by.unwrap_or_default(), after, until: Some(turn.now + after), rung: 0 });
@@ -113,14 +113,11 @@ impl Call {
         }
         parked.until = None;
         let by = parked.by.clone();
-        let Some(invite) = self.referred_invite(means, None) else { return };
+        let Some(caller) = self.leg(CALLER) else { return };
+        let Some(dialog) = &caller.dialog else { return };
+        let invite = Self::referred_invite(means, &self.name, dialog.remote(), None);
+        let caller = caller.user.as_ref().map(|user| party(user));
         self.transfer = Some(Transfer::nobodys());
-        let caller = self.leg(CALLER).and_then(|leg| leg.user.clone());
-        let caller = caller.map(|user| Party {
-            user: user.name.clone(),
-            number: user.extension.clone().unwrap_or_default(),
-            display_name: user.display_name.clone(),
-        });
         let (own, caller) = (Default::default(), caller.unwrap_or_default());
         self.begin_ring_as(means, RingFor::Parker, To::Number(by), own, caller, invite);
     }
@@ -143,7 +140,7 @@ impl Call {
             self.silence(means, turn, &ring);
         }
         self.transfer = None;
-        self.complete_transfer(means, turn, number);
+        self.complete_transfer(means, turn, number, false);
         true
     }
 }

@@ -233,13 +233,12 @@ impl Call {
         if self.partner(replaced).is_none() || self.over {
             return self.hang_up_leg(means, turn, number, Some(ELSEWHERE));
         }
+        let Some(peer) = self.peer else { return };
         if replaced == CALLER {
-            self.turn_round(means);
+            self.change_places(means, peer);
         }
-        if let Some(leaves) = self.peer {
-            self.hang_up_leg(means, turn, leaves, Some(REPLACED));
-        }
-        self.complete_transfer(means, turn, number);
+        self.hang_up_leg(means, turn, peer, Some(REPLACED));
+        self.complete_transfer(means, turn, number, false);
     }
 
     /// The INVITE of who picks up was refused, or he has given it up: somebody else may have the call.

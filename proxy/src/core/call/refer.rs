@@ -1,6 +1,7 @@
 //! Transfers (RFC 3515, RFC 3892): the REFER of a phone that talks is done here, and crosses to nobody. Blind: whom it
 //! names is rung as if the phone had dialled that itself, and takes its place. Attended (RFC 3891 in Refer-To): whom it
-//! talks with in another call of ours takes its place at once.
+//! talks with in another call of ours takes its place at once. What it means where an application holds the call is in
+//! [`super::refer_run`].
 
 use std::time::Instant;
 
@@ -8,11 +9,12 @@ use sip::header::{ReferTo, Replaces};
 use sip::message::{Message, Method, Name, Status};
 use sip::transaction::TransactionId;
 
-use proto::application::{Party, Reached};
+use proto::application::{Parting, Reached, Started, What};
 
 use super::application::Errand;
-use super::application_legs::RingFor;
+use super::application_legs::{RingFor, Ringing};
 use super::application_ring::{To, number_of};
+use super::application_step::party;
 use super::asking::Why;
 use super::leg::Leg;
 use super::{CALLER, Call, write};
@@ -22,17 +24,21 @@ use crate::core::means::Means;
 use crate::core::slots::Slot;
 use crate::core::text::Text;
 
-/// A transfer under way. Who is transferred is the call's caller by then.
+/// A transfer under way.
 #[derive(Debug)]
 pub(crate) struct Transfer {
     /// The leg that asked for it.
-    by: u16,
+    pub by: u16,
+    /// The leg that is transferred; none where an application is.
+    pub of: Option<u16>,
+    /// How that application begins anew with who takes the place of the one who talked with it.
+    pub into: Option<Box<Started>>,
     /// The number of its REFER where it was not the first of the dialog (RFC 3515 §2.4.6).
     id: Option<u32>,
     /// False when it wants to hear nothing of it (RFC 4488 §4).
     notifies: bool,
     /// True when it has hung up.
-    has_left: bool,
+    pub has_left: bool,
     /// When another shard has had its time to give whom it names.
     pub until: Option<Instant>,
 }
@@ -41,6 +47,8 @@ pub(crate) struct Transfer {
 pub(crate) enum Found {
     /// This leg.
     Leg(u16),
+    /// An application, which begins so.
+    Run(Box<Started>),
     /// Nobody yet: this context rings.
     Rings(Slot),
     /// Nobody who can be had.
@@ -50,17 +58,13 @@ pub(crate) enum Found {
 impl Transfer {
     /// One that no phone has asked for: nobody is told of it, and nobody is left when it fails.
     pub fn nobodys() -> Self {
-        Self { by: u16::MAX, id: None, notifies: false, has_left: true, until: None }
+        let of = Some(CALLER);
+        Self { by: u16::MAX, of, into: None, id: None, notifies: false, has_left: true, until: None }
     }
 }
 
 impl Call {
-    /// The leg that has asked for the transfer under way.
-    pub fn transferor(&self) -> Option<u16> {
-        self.transfer.as_ref().map(|transfer| transfer.by)
-    }
-
-    /// A REFER of one of two that talk.
+    /// A REFER of one of two that talk, or of who talks with an application.
     pub fn on_refer(
         &mut self,
         means: &mut Means,
@@ -78,7 +82,8 @@ impl Call {
         if refer_to.method().is_some_and(|method| method != b"INVITE") {
             return Self::refuse(means, turn, server, Status::of(603));
         }
-        let busy = self.transfer.is_some() || self.runs.run.is_some() || self.asks_for_session();
+        let sends_on = self.runs.rings.iter().any(|ring| !matches!(ring.why, RingFor::Dial { .. }));
+        let busy = self.transfer.is_some() || self.picking.is_some() || sends_on || self.asks_for_session();
         if busy || self.crossings.iter().any(super::crossing::Crossing::changes_session) {
             return Self::refuse(means, turn, server, Status::of(491));
         }
@@ -92,11 +97,10 @@ impl Call {
         let cseq = message.cseq().map_or(0, |cseq| cseq.number);
         let id = (self.transfers > 0).then_some(cseq);
         self.transfers += 1;
-        if number == CALLER {
-            self.turn_round(means);
-        }
-        let by = self.peer.unwrap_or(number);
-        self.transfer = Some(Transfer { by, id, notifies: !wants_none, has_left: false, until: None });
+        let of = self.partner(number);
+        let into = self.run_to_transfer().filter(|_| of.is_none());
+        let notifies = !wants_none;
+        self.transfer = Some(Transfer { by: number, of, into, id, notifies, has_left: false, until: None });
         self.notify_transfer(means, turn, 100);
         means.counters.transfers += 1;
         let value = refer_to.replaces();
@@ -135,29 +139,31 @@ impl Call {
         refer_to: &ReferTo<'_>,
     ) {
         let Some(transfer) = &self.transfer else { return };
+        let (by, of) = (transfer.by, transfer.of);
         // Only the address: headers of the URI are not for us to say (RFC 3261 §19.1.5).
         let address = refer_to.name_addr.address;
         let end = address.iter().position(|octet| *octet == b'?').unwrap_or(address.len());
         let target = String::from_utf8_lossy(&address[..end]).into_owned();
-        let by = transfer.by;
         let number = number_of(&means.settings, &target);
         let slot = number.and_then(|number| Some((means.settings.routes.park(&number)?, number)));
-        if let Some((after, slot)) = slot {
-            return self.park(means, turn, &slot, after);
+        match slot {
+            Some((after, slot)) if of.is_some() => return self.park(means, turn, &slot, after),
+            Some(_) => return self.fail_transfer(means, turn, 603),
+            None => {}
         }
-        let transferor = self.leg(by).and_then(|leg| leg.dialog.as_ref()).map(sip::dialog::Dialog::remote);
-        let referred_by = message.first(Name::ReferredBy).or(transferor);
-        let Some(invite) = self.referred_invite(means, referred_by) else {
-            return self.fail_transfer(means, turn, 500);
+        let transferor = self.leg(by).and_then(|leg| leg.dialog.as_ref());
+        let referred_by = message.first(Name::ReferredBy).or(transferor.map(sip::dialog::Dialog::remote));
+        let transferee = match of {
+            Some(of) => self.leg(of).and_then(|leg| leg.dialog.as_ref()).map(sip::dialog::Dialog::remote),
+            // What the transferor knows the application by.
+            None => transferor.map(sip::dialog::Dialog::local),
         };
-        let of = |leg: u16| self.leg(leg).and_then(|leg| leg.user.clone());
-        let (transferor, caller) = (of(by), of(CALLER));
-        let caller = caller.map(|user| Party {
-            user: user.name.clone(),
-            number: user.extension.clone().unwrap_or_default(),
-            display_name: user.display_name.clone(),
-        });
-        let by = transferor.map(|user| (user.name.clone(), user.extension.clone().unwrap_or_default()));
+        let invite =
+            transferee.map(|transferee| Self::referred_invite(means, &self.name, transferee, referred_by));
+        let Some(invite) = invite else { return self.fail_transfer(means, turn, 500) };
+        let user_of = |leg: u16| self.leg(leg).and_then(|leg| leg.user.clone());
+        let caller = of.and_then(user_of).map(|user| party(&user));
+        let by = user_of(by).map(|user| (user.name.clone(), user.extension.clone().unwrap_or_default()));
         self.begin_ring_as(
             means,
             RingFor::Refer,
@@ -169,8 +175,7 @@ impl Call {
     }
 
     /// The INVITE to whom a REFER names: from who is transferred, and saying by whom (RFC 3892 §2.2).
-    pub fn referred_invite(&self, means: &Means, referred_by: Option<&[u8]>) -> Option<Vec<u8>> {
-        let caller = self.leg(CALLER)?.dialog.as_ref()?.remote();
+    pub fn referred_invite(means: &Means, call: &str, caller: &[u8], referred_by: Option<&[u8]>) -> Vec<u8> {
         let mut octets = Vec::with_capacity(512);
         let domain = &means.settings.config.domain;
         octets.extend_from_slice(
@@ -182,7 +187,7 @@ impl Call {
             ("Max-Forwards", &b"70"[..]),
             ("From", &[caller, b";tag=0"].concat()),
             ("To", to.as_bytes()),
-            ("Call-ID", self.name.as_bytes()),
+            ("Call-ID", call.as_bytes()),
             ("CSeq", b"1 INVITE"),
             ("Contact", to.as_bytes()),
             ("Referred-By", referred_by.unwrap_or_default()),
@@ -198,7 +203,7 @@ impl Call {
             octets.extend_from_slice(b"\r\n");
         }
         octets.extend_from_slice(b"\r\n");
-        Some(octets)
+        octets
     }
 
     /// Takes over whom the transferor talks with in another call; that call ends.
@@ -220,7 +225,14 @@ impl Call {
                 }
                 return;
             }
-            Some(Found::Nobody) => return self.fail_transfer(means, turn, 603),
+            Some(Found::Run(started))
+                if self.transfer.as_ref().is_some_and(|transfer| transfer.of.is_some()) =>
+            {
+                means.with_call(turn, other, |call, means, turn| call.end_transferred(means, turn, None));
+                return self.meet_application(means, turn, *started);
+            }
+            // Two applications have nothing to say to each other.
+            Some(Found::Run(_) | Found::Nobody) => return self.fail_transfer(means, turn, 603),
             None => return self.fail_transfer(means, turn, 481),
         };
         if self.next_leg().is_none() {
@@ -228,11 +240,16 @@ impl Call {
         }
         let taken = means.calls.take_leg(other, target).and_then(|leg| self.take_in(means, leg).ok());
         let Some(number) = taken else { return self.fail_transfer(means, turn, 481) };
-        means.with_call(turn, other, |call, means, turn| {
-            call.end(means, turn, Some(target), Some(TRANSFERRED))
-        });
-        self.complete_transfer(means, turn, number);
-        self.renew(means, turn, number);
+        means.with_call(turn, other, |call, means, turn| call.end_transferred(means, turn, Some(target)));
+        self.complete_transfer(means, turn, number, true);
+    }
+
+    /// The call ends here, and goes on without who had asked for it.
+    pub fn end_transferred(&mut self, means: &mut Means, turn: &mut Turn<'_>, taken: Option<u16>) {
+        if let Some(run) = &mut self.runs.run {
+            run.parting = Parting::Transferred;
+        }
+        self.end(means, turn, taken, Some(TRANSFERRED));
     }
 
     /// Whom the transferor has at the other end, who is at this leg.
@@ -240,29 +257,56 @@ impl Call {
         if self.is_unanswered() && transferor == CALLER {
             return Found::Rings(self.context);
         }
-        let is_free = self.transfer.is_none() && self.runs.run.is_none() && self.crossings.is_empty();
-        self.partner(transferor).filter(|_| is_free).map_or(Found::Nobody, Found::Leg)
+        if self.transfer.is_some() || self.picking.is_some() || !self.crossings.is_empty() {
+            return Found::Nobody;
+        }
+        let of_run = || self.run_to_transfer().filter(|_| transferor == CALLER).map(Found::Run);
+        self.partner(transferor).map(Found::Leg).or_else(of_run).unwrap_or(Found::Nobody)
     }
 
-    /// Somebody takes the transferor's place.
-    pub fn complete_transfer(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
-        self.part_with_transferor(means, turn);
-        self.stop(means, turn, CALLER, 0);
-        if let Some(leg) = self.leg_mut(CALLER) {
-            leg.music = false;
+    /// Somebody takes the transferor's place; `anew` when he is offered a session of this call first.
+    pub fn complete_transfer(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, anew: bool) {
+        if let Some(started) = self.transfer.as_mut().and_then(|transfer| transfer.into.take()) {
+            return self.meet_instead(means, turn, number, *started, anew);
         }
+        self.part_with_transferor(means, turn);
+        self.hush_caller(means, turn);
         self.parked = None;
         self.peer = Some(number);
         self.peer_knows = false;
         self.renew(means, turn, CALLER);
+        if anew {
+            self.renew(means, turn, number);
+        }
     }
 
-    /// The transferor hears that it is done, and is hung up on.
+    /// Whatever the caller heard while he waited ends.
+    pub fn hush_caller(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        self.stop(means, turn, CALLER, 0);
+        if let Some(leg) = self.leg_mut(CALLER) {
+            leg.music = false;
+        }
+    }
+
+    /// The transferor hears that it is done, and is hung up on. Who is transferred is the caller from now on.
     pub fn part_with_transferor(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        self.seat_transferee(means);
         self.notify_transfer(means, turn, 200);
         let Some(transfer) = self.transfer.take() else { return };
         if !transfer.has_left {
             self.hang_up_leg(means, turn, transfer.by, Some(TRANSFERRED));
+        }
+        self.peer = None;
+        self.leave_run(means, turn, Parting::Transferred);
+    }
+
+    fn seat_transferee(&mut self, means: &mut Means) {
+        if let Some(transfer) = &mut self.transfer
+            && transfer.by == CALLER
+            && let Some(of) = transfer.of.replace(CALLER)
+        {
+            transfer.by = of;
+            self.change_places(means, of);
         }
     }
 
@@ -277,8 +321,18 @@ impl Call {
             return;
         }
         self.notify_transfer(means, turn, status);
-        if self.transfer.take().is_some_and(|transfer| transfer.has_left) {
-            self.end(means, turn, None, Some(NOT_TRANSFERRED));
+        let Some(transfer) = self.transfer.take() else { return };
+        if !transfer.has_left {
+            return self.go_on_alone(means, turn);
+        }
+        if self.runs.run.is_none() || transfer.by == CALLER {
+            let gone = (transfer.by == CALLER).then_some(CALLER);
+            return self.end(means, turn, gone, Some(NOT_TRANSFERRED));
+        }
+        // The application goes on with its caller.
+        if let Some(place) = self.runs.legs.iter().position(|(_, number)| *number == transfer.by) {
+            let (leg, _) = self.runs.legs.remove(place);
+            self.tell(turn, What::Left { leg });
         }
     }
 
@@ -299,8 +353,38 @@ impl Call {
             return false;
         };
         transfer.has_left = true;
-        self.let_go(means, turn, number);
+        if number == CALLER {
+            self.seat_transferee(means);
+            self.leave_run(means, turn, Parting::Transferred);
+        }
+        match &self.transfer {
+            Some(transfer) if transfer.by != CALLER => {
+                let by = transfer.by;
+                self.let_go(means, turn, by);
+            }
+            // He was alone with an application: his leg stands for the call until somebody takes its place.
+            _ => {
+                if let Some(leg) = self.leg_mut(CALLER) {
+                    leg.timer = None;
+                }
+            }
+        }
         true
+    }
+
+    /// A leg is gone: who was to be transferred is not any more, and who asked for it hears nothing.
+    pub fn has_left_transfer(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+        let Some(transfer) = self.transfer.as_mut().filter(|_| !self.over) else { return };
+        transfer.has_left |= transfer.by == number;
+        if transfer.of != Some(number) {
+            return;
+        }
+        let is_his = |ring: &Ringing| ring.why == RingFor::Refer;
+        while let Some(place) = self.runs.rings.iter().position(is_his) {
+            let ring = self.runs.rings.remove(place);
+            self.silence(means, turn, &ring);
+        }
+        self.fail_transfer(means, turn, 487);
     }
 
     /// Tells the transferor how far it is (RFC 3515 §2.4.4); a final status ends the subscription.
@@ -320,9 +404,8 @@ impl Call {
         self.ask_leg(means, turn, by, Why::Notify, Method::Notify, &lines, body);
     }
 
-    /// Makes the one that did not call the caller, so that the other may leave.
-    pub fn turn_round(&mut self, means: &mut Means) {
-        let Some(peer) = self.peer else { return };
+    /// Makes another leg the caller's, and the caller's the other.
+    pub fn change_places(&mut self, means: &mut Means, peer: u16) {
         self.legs.swap(usize::from(CALLER), usize::from(peer));
         for number in [CALLER, peer] {
             if let Some(leg) = self.leg(number) {
@@ -343,6 +426,9 @@ impl Call {
             other(&mut crossing.to);
         }
         self.askings.iter_mut().for_each(|asking| other(&mut asking.number));
+        self.runs.legs.iter_mut().for_each(|(_, number)| other(number));
+        let going = self.runs.run.iter_mut().flat_map(|run| &mut run.going);
+        going.for_each(|going| other(&mut going.number));
     }
 
     /// Takes over a leg of another call; it comes back when there are too many here.

@@ -119,8 +119,11 @@ impl Call {
         }
     }
 
-    /// Lets the two that talk hear each other.
+    /// Lets the two that talk hear each other, or begins what was to talk with the caller.
     fn join_two(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        if let Some(started) = self.runs.next.take().filter(|_| !self.over) {
+            return self.begin_anew(means, turn, *started);
+        }
         if let Some(peer) = self.peer.filter(|_| !self.over) {
             self.join(means, turn, 0, CALLER, Some(peer));
         }

@@ -56,8 +56,14 @@ impl World {
     /// The application of the last run says something.
     pub fn say(&mut self, id: u32, command: Command) {
         let run = self.services.run.clone();
-        self.give(Input::Run(&run, Said::Command(id, command)));
+        self.give_to(self.shard_of_run(), Input::Run(&run, Said::Command(id, command)));
         self.release_none();
+    }
+
+    fn shard_of_run(&self) -> u16 {
+        let call = self.services.run.split('.').next().unwrap_or_default();
+        let place = self.edges().position(|edge| edge.means.calls.named(call).is_some());
+        place.and_then(|place| u16::try_from(place).ok()).unwrap_or(0)
     }
 
     /// It has finished, or is lost.

@@ -17,7 +17,7 @@ use super::world::{Setup, World};
 use crate::core::route::{Call, Decision, Directly, Routes, Step, Strategy};
 
 /// Steps by number; other numbers are users.
-struct Numbers(BTreeMap<&'static str, Vec<Step>>);
+pub struct Numbers(pub BTreeMap<&'static str, Vec<Step>>);
 
 impl Routes for Numbers {
     fn decide(&self, call: &Call<'_>) -> Decision {
@@ -41,32 +41,32 @@ fn company() -> World {
     world
 }
 
-fn transfer(target: &str) -> Command {
+pub fn transfer(target: &str) -> Command {
     Command::Transfer { leg: 0, target: target.into() }
 }
 
-fn dial(leg: u32, target: &str) -> Command {
+pub fn dial(leg: u32, target: &str) -> Command {
     Command::Dial { leg, target: target.into(), within: Duration::from_secs(20) }
 }
 
-fn bridge(leg: u32, with: Option<u32>) -> Command {
+pub fn bridge(leg: u32, with: Option<u32>) -> Command {
     Command::Bridge { leg, with }
 }
 
 /// Takes the INVITE of a leg that is rung.
-fn rung(world: &mut World, who: &'static str) -> Got {
+pub fn rung(world: &mut World, who: &'static str) -> Got {
     let invite = world.take_only(who, "INVITE");
     assert_eq!(body(&invite), "media offers");
     invite
 }
 
-fn answers(world: &mut World, who: &'static str, invite: &Got) -> Dialog {
+pub fn answers(world: &mut World, who: &'static str, invite: &Got) -> Dialog {
     world.reply_sdp(who, invite, 200, who);
     world.take_only(who, "ACK");
     Dialog::of_callee(invite, &world.at(who).clone())
 }
 
-fn leaves(world: &mut World, who: &'static str) {
+pub fn leaves(world: &mut World, who: &'static str) {
     let bye = world.take_only(who, "BYE");
     world.reply(who, &bye, 200);
 }

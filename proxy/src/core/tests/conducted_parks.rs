@@ -10,12 +10,16 @@ use super::services::Pace;
 use super::world::{Setup, World};
 use crate::core::route::{Call, Decision, Directly, Routes, Step};
 
-/// Users by name; calls wait at 701 and 702 for a minute; bob and martin pick up each other's calls.
+/// Users by name; a menu at 7000; calls wait at 701 and 702 for a minute; bob and martin pick up each other's calls.
 pub struct Office;
 
 impl Routes for Office {
     fn decide(&self, call: &Call<'_>) -> Decision {
         match self.park(call.to_user) {
+            None if call.to_user == "7000" => Decision {
+                rule: "menu".into(),
+                steps: [Step::Application { purpose: "desk/main".into(), needs_user: false }].into(),
+            },
             Some(_) => Decision {
                 rule: "park".into(),
                 steps: [Step::Answer { status: 404, reason: Some("Nobody Is Parked Here".into()) }].into(),

@@ -102,6 +102,44 @@ fn an_attended_transfer_joins_calls_of_two_shards() {
 }
 
 #[test]
+fn an_attended_transfer_meets_an_application_of_any_shard() {
+    wherever(|mut world| {
+        let (mut caller, mut callee) = world.talk();
+        let mut second = world.attended();
+        world.refers("alice", &mut caller, &replacing("7000", &second));
+        let told = world.hears_byes("alice", 2);
+        assert_eq!(told, ["SIP/2.0 100 Trying\r\n", "SIP/2.0 200 OK\r\n"]);
+        world.renewed("bob");
+        world.told(&["3 ended Transferred", "1 started desk/main bob/6002>/7000 7000 Dialled"]);
+        world.within("bob", &mut callee, "BYE");
+        world.take_only("bob", "200");
+        world.told(&["2 ended Caller"]);
+        world.within("alice", &mut second, "BYE");
+        world.take_only("alice", "481");
+        world.done()
+    });
+}
+
+#[test]
+fn two_applications_of_two_shards_are_not_joined() {
+    wherever(|mut world| {
+        world.register(&["alice"]);
+        let mut first = world.attended();
+        let mut second = world.attended();
+        world.refers("alice", &mut first, &replacing("7000", &second));
+        let trying = world.take_only("alice", "NOTIFY");
+        world.reply("alice", &trying, 200);
+        let refused = world.take_only("alice", "NOTIFY");
+        assert_eq!(body(&refused), "SIP/2.0 603 Decline\r\n");
+        world.reply("alice", &refused, 200);
+        world.bye(&mut first);
+        world.bye(&mut second);
+        world.told(&["3 ended Caller", "3 ended Caller"]);
+        world.done()
+    });
+}
+
+#[test]
 fn who_rings_on_another_shard_is_rung_for_who_is_transferred() {
     wherever(|mut world| {
         let (mut caller, mut callee) = world.talk();

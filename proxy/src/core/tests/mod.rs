@@ -5,6 +5,7 @@ mod admission;
 mod applications;
 mod applications_legs;
 mod applications_races;
+mod applications_transfers;
 mod calls;
 mod cancel;
 mod conducted;

@@ -226,7 +226,7 @@ impl World {
         self.give_to(0, input);
     }
 
-    fn give_to(&mut self, shard: u16, input: Input<'_>) {
+    pub fn give_to(&mut self, shard: u16, input: Input<'_>) {
         let (kind, octets) = match &input {
             Input::Packet(packet) => ("a packet", Some(packet.octets)),
             Input::Answered(..) => ("an answer", None),
