@@ -56,7 +56,7 @@ const ROOMS: [Room; 16] = [
 ];
 
 /// A foreign crate, the only rooms that may use it outside tests, and why.
-const FOREIGN: [(&str, &[&str], &str); 12] = [
+const FOREIGN: [(&str, &[&str], &str); 13] = [
     (
         "tokio",
         &["node", "proto", "sdk", "store", "registrar", "proxy", "voicemail", "carillon", "bench"],
@@ -71,6 +71,7 @@ const FOREIGN: [(&str, &[&str], &str); 12] = [
     ("tokio-tungstenite", &["node"], "node alone frames WebSocket"),
     ("sqlx", &["store"], "store alone speaks SQL"),
     ("redis", &["store"], "store alone speaks to Redis"),
+    ("reqwest", &["voicemail"], "webhooks alone ask the web"),
     ("rsip", &[], "it misreads what comes from a network; it is an oracle in tests"),
     ("rand", &["node", "proxy", "carillon", "bench"], "chance is an argument"),
 ];
