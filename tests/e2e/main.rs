@@ -23,6 +23,7 @@ mod domains;
 mod exchange;
 mod ground;
 mod ladder;
+mod mailboxes;
 mod needs;
 mod network;
 mod operation;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         company::tests(),
         crash::tests(),
         domains::tests(),
+        mailboxes::tests(),
         outlive::tests(),
         operation::tests(),
         network::tests(),

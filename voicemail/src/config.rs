@@ -1,5 +1,6 @@
 //! `[voicemail]`: plain data, read once. Without this section nobody has a mailbox.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::core::Policy;
+use crate::core::webhook::key;
 
 /// `[voicemail]`: every user has a mailbox.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,6 +46,8 @@ pub struct Config {
     pub lock: Duration,
     /// Who sends messages to users whose `email` is known. Default: nobody.
     pub mail: Option<MailConfig>,
+    /// Which web address is told of each message. Default: none.
+    pub webhook: Option<WebhookConfig>,
     /// The file that keeps what is in the mailboxes, an SQLite database; relative to the state folder. Default
     /// `voicemail.db`. The sound is in `[media] recordings`.
     pub database: PathBuf,
@@ -66,6 +70,51 @@ pub struct MailConfig {
     /// Whether the sound is attached. Default true.
     #[serde(default = "yes")]
     pub attach: bool,
+}
+
+/// `[voicemail.webhook]`: a web address that is told of each message by a POST of JSON, as Standard Webhooks has it. What is
+/// not answered by 2xx is tried again for some two hours, and over restarts; then it is given up, and the message stays in its
+/// mailbox.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// `https://crm.example.org/voicemail`. Certificates are judged by what this machine trusts.
+    pub url: Secret,
+    /// What signs it: `whsec_` and base64, or any text of 16 octets or more. Default: nothing is signed, and whoever finds the
+    /// address out can tell it anything.
+    pub secret: Option<Secret>,
+    /// How long an answer may take. Default 10 s.
+    #[serde(default = "patience")]
+    pub timeout: Duration,
+    /// Whether `http://` may lead to other machines. Default false: whoever listens on the way sees who calls whom.
+    #[serde(default)]
+    pub in_clear: bool,
+}
+
+impl WebhookConfig {
+    fn mistakes(&self, mistakes: &mut Vec<String>) {
+        match reqwest::Url::parse(self.url.reveal()) {
+            Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && self.in_clear) => {}
+            Ok(url) if url.scheme() == "http" && is_here(&url) => {}
+            Ok(url) if url.scheme() == "http" => mistakes.push(
+                "webhook.url: in clear everybody on the way sees who calls whom; write https://, or in_clear = true"
+                    .to_owned(),
+            ),
+            Ok(_) => mistakes.push("webhook.url: write https://HOST/PATH".to_owned()),
+            Err(why) => mistakes.push(format!("webhook.url: {why}; write https://HOST/PATH")),
+        }
+        if let Some(Err(why)) = self.secret.as_ref().map(|secret| key(secret.reveal())) {
+            mistakes.push(why);
+        }
+        if self.timeout.is_zero() || *self.timeout > WEBHOOK_TIMEOUT_MAX {
+            mistakes.push("webhook.timeout: from 1s to 1m; while one waits, the others do".to_owned());
+        }
+    }
+}
+
+fn is_here(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// `[voicemail.archive]`: a bucket of an S3-compatible store. Sound is recorded into the folder and copied there within five
@@ -100,6 +149,10 @@ fn local() -> Duration {
     Duration::from_secs(7 * 24 * 3600)
 }
 
+fn patience() -> Duration {
+    Duration::from_secs(10)
+}
+
 fn yes() -> bool {
     true
 }
@@ -122,6 +175,7 @@ impl Default for Config {
             wrong_pins_max: 5,
             lock: Duration::from_secs(900),
             mail: None,
+            webhook: None,
             database: "voicemail.db".into(),
             archive: None,
             runs_max: 2000,
@@ -169,6 +223,9 @@ impl Config {
                     .to_owned(),
             );
         }
+        if let Some(webhook) = &self.webhook {
+            webhook.mistakes(&mut mistakes);
+        }
         if self.wrong_pins_max == 0 {
             mistakes.push("wrong_pins_max: at least 1, or nobody can log in".to_owned());
         }
@@ -176,4 +233,38 @@ impl Config {
     }
 }
 
+const WEBHOOK_TIMEOUT_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 const MESSAGE_MAX: std::time::Duration = std::time::Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_web_address_that_cannot_be_told_or_shows_calls_to_others_is_refused() {
+        for (lines, wrong) in [
+            ("url = 'https://crm.example.org/voicemail?key=1'", None),
+            ("url = 'http://127.0.0.1:8080/'", None),
+            ("url = 'http://[::1]:8080/'", None),
+            ("url = 'http://localhost'", None),
+            ("url = 'http://crm.example.org/'\nin_clear = true", None),
+            ("url = 'http://crm.example.org/'", Some("in_clear = true")),
+            ("url = 'http://127.0.0.1.example.org/'", Some("in_clear = true")),
+            ("url = 'ftp://crm.example.org/'\nin_clear = true", Some("https://HOST/PATH")),
+            ("url = 'crm.example.org'", Some("https://HOST/PATH")),
+            ("url = 'https://a'\nsecret = 'short'", Some("16 octets")),
+            ("url = 'https://a'\nsecret = 'whsec_!'", Some("base64")),
+            ("url = 'https://a'\ntimeout = '5m'", Some("webhook.timeout")),
+        ] {
+            let config: Config = toml::from_str(&format!("[webhook]\n{lines}")).expect("it can be read");
+            let mistakes = config.mistakes();
+            match wrong {
+                None => assert!(mistakes.is_empty(), "{lines}: {mistakes:?}"),
+                Some(wrong) => {
+                    assert!(mistakes.len() == 1 && mistakes[0].contains(wrong), "{lines}: {mistakes:?}")
+                }
+            }
+        }
+        assert!(toml::from_str::<Config>("[webhook]\nurl = 'https://a'\nsecrets = 'x'").is_err());
+    }
+}

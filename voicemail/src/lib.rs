@@ -11,5 +11,5 @@ pub mod core;
 pub mod pin;
 pub mod service;
 
-pub use config::{ArchiveConfig, Config};
+pub use config::{ArchiveConfig, Config, WebhookConfig};
 pub use service::{Owner, Settings, Voicemail};

@@ -2,17 +2,19 @@
 
 mod answers;
 mod archive;
-mod delivery;
 mod forward;
+mod mail;
 mod orphans;
+mod outbox;
 mod run;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -28,6 +30,7 @@ use store::{DatabaseError, Mailboxes, Records};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
+use self::outbox::How;
 use crate::config::Config;
 
 /// The name by which the dial plan knows it: what its purposes begin with.
@@ -78,6 +81,10 @@ struct Shared {
     telling: tokio::sync::Mutex<()>,
     runs: Mutex<HashMap<String, mpsc::Sender<Event>>>,
     questions: Semaphore,
+    /// Each way of telling messages outside is one after the other, so that none is told twice.
+    sending: [tokio::sync::Mutex<()>; 2],
+    /// Made when it is needed first.
+    web: OnceLock<reqwest::Client>,
     runtime: Handle,
     counts: Counts,
 }
@@ -94,6 +101,8 @@ struct Counts {
     failed: AtomicU64,
     mails: AtomicU64,
     mails_failed: AtomicU64,
+    webhooks: AtomicU64,
+    webhooks_failed: AtomicU64,
     archived: AtomicU64,
     archive_failed: AtomicU64,
 }
@@ -117,11 +126,15 @@ impl Voicemail {
             telling: tokio::sync::Mutex::default(),
             runs: Mutex::default(),
             questions: Semaphore::new(QUESTIONS_MAX),
+            sending: Default::default(),
+            web: OnceLock::new(),
             runtime: runtime.clone(),
             counts: Counts::default(),
         });
         runtime.spawn(orphans::keep(Arc::clone(&shared)));
-        runtime.spawn(delivery::keep(Arc::clone(&shared)));
+        for how in [How::Mail, How::Webhook] {
+            runtime.spawn(outbox::keep(Arc::clone(&shared), how));
+        }
         if shared.records.has_archive() {
             runtime.spawn(archive::keep(Arc::clone(&shared)));
         }
@@ -161,6 +174,12 @@ impl Voicemail {
             ("carillon_voicemail_wrong_pins_total", "Wrong PINs.", &counts.wrong_pins),
             ("carillon_voicemail_mails_total", "E-mails that a server took.", &counts.mails),
             ("carillon_voicemail_mails_failed_total", "E-mails that were given up.", &counts.mails_failed),
+            ("carillon_voicemail_webhooks_total", "Messages that the web address took.", &counts.webhooks),
+            (
+                "carillon_voicemail_webhooks_failed_total",
+                "Messages that the web address did not take in two hours.",
+                &counts.webhooks_failed,
+            ),
             ("carillon_voicemail_archived_total", "Records that the archive took.", &counts.archived),
             (
                 "carillon_voicemail_archive_failed_total",

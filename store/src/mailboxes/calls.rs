@@ -144,11 +144,16 @@ impl Mailboxes {
         self.write(sqlx::query(insert).bind(file).bind(how).bind(signed(due_ms))).await
     }
 
-    /// What is due now, at most `count_max`.
-    pub async fn due(&self, now_ms: u64, count_max: u32) -> Result<Vec<Delivery>, DatabaseError> {
-        let rows =
-            "SELECT id, file, how, tries FROM deliveries WHERE due_ms <= ?1 ORDER BY due_ms, id LIMIT ?2";
-        let rows = sqlx::query(rows).bind(signed(now_ms)).bind(i64::from(count_max));
+    /// Nobody is to be told of this message any more, in whatever way.
+    pub async fn never_deliver(&self, file: &str) -> Result<(), DatabaseError> {
+        self.write(sqlx::query("DELETE FROM deliveries WHERE file = ?1").bind(file)).await
+    }
+
+    /// What is due now in one way, at most `count_max`, the longest due first.
+    pub async fn due(&self, how: &str, now_ms: u64, count_max: u32) -> Result<Vec<Delivery>, DatabaseError> {
+        let rows = "SELECT id, file, how, tries FROM deliveries WHERE how = ?1 AND due_ms <= ?2 \
+                    ORDER BY due_ms, id LIMIT ?3";
+        let rows = sqlx::query(rows).bind(how).bind(signed(now_ms)).bind(i64::from(count_max));
         let rows = rows.fetch_all(self.database.read()).await.map_err(|why| self.error("read", why))?;
         let due = rows.iter().map(|row| {
             let tries = u32::try_from(row.try_get::<i64, _>(3)?).unwrap_or(u32::MAX);

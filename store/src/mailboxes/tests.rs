@@ -107,14 +107,14 @@ async fn what_is_to_be_delivered_waits_until_it_is_due_and_old_things_are_swept(
     for _ in 0..2 {
         mailboxes.deliver("1", "mail", 5).await.expect("noted");
     }
-    assert_eq!(mailboxes.due(4, 9).await.expect("read"), []);
-    let due = mailboxes.due(5, 9).await.expect("read");
+    assert_eq!(mailboxes.due("mail", 4, 9).await.expect("read"), []);
+    let due = mailboxes.due("mail", 5, 9).await.expect("read");
     assert_eq!((due.len(), due[0].tries, due[0].how.as_str()), (1, 0, "mail"));
     mailboxes.retry(due[0].id, 50).await.expect("later");
-    assert_eq!(mailboxes.due(49, 9).await.expect("read"), []);
-    assert_eq!(mailboxes.due(50, 9).await.expect("read")[0].tries, 1);
+    assert_eq!(mailboxes.due("mail", 49, 9).await.expect("read"), []);
+    assert_eq!(mailboxes.due("mail", 50, 9).await.expect("read")[0].tries, 1);
     mailboxes.delivered(due[0].id).await.expect("done");
-    assert_eq!(mailboxes.due(99, 9).await.expect("read"), []);
+    assert_eq!(mailboxes.due("mail", 99, 9).await.expect("read"), []);
     mailboxes.keep_answer("r", 1, "one", 1).await.expect("kept");
     mailboxes.keep_answer("r", 2, "two", 9).await.expect("kept");
     for (file, at_ms) in [("deleted", 1), ("heard", 2), ("new", 3), ("recent", 50)] {

@@ -4,11 +4,13 @@ mod deposit;
 mod envelope;
 mod forward;
 mod options;
+pub(crate) mod outbox;
 mod policy;
 mod retrieve;
 mod talk;
 #[cfg(test)]
 mod tests;
+pub(crate) mod webhook;
 
 use proto::application::{Command, Event};
 use serde::{Deserialize, Serialize};

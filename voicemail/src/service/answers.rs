@@ -92,7 +92,10 @@ impl Run {
                 );
                 Filed::Done(self.shared.counts_of(&user.name).await)
             }
-            Ok(false) => Filed::Full,
+            Ok(false) => {
+                self.shared.break_promise(&message.file).await;
+                Filed::Full
+            }
             Err(why) => {
                 self.shared.failed(&why);
                 Filed::Failed

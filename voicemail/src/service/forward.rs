@@ -77,6 +77,7 @@ impl Shared {
             );
         } else {
             let file = stored.file;
+            self.break_promise(&file).await;
             self.on_disk(move |records| records.remove(&file)).await;
         }
         Some(is_filed)

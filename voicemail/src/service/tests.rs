@@ -1,6 +1,7 @@
 //! The shell with a directory, a database and a conductor of its own.
 
 mod forward;
+mod webhook;
 
 use std::path::Path;
 use std::sync::atomic::AtomicU32;
@@ -317,7 +318,7 @@ async fn a_message_is_sent_with_its_sound_and_again_where_the_server_is_away() {
     let mut now = node::clock::unix_ms();
     while ground.voicemail.shared.counts.mails.load(Ordering::Relaxed) == 0 {
         now += 60_000;
-        ground.voicemail.shared.send_due(now).await;
+        ground.voicemail.shared.send_due(How::Mail, now).await;
     }
     let letter = serving.await.expect("a letter came");
     for part in
@@ -325,7 +326,7 @@ async fn a_message_is_sent_with_its_sound_and_again_where_the_server_is_away() {
     {
         assert!(letter.contains(part), "{part} in {}", &letter[..letter.len().min(2000)]);
     }
-    assert_eq!(ground.voicemail.shared.mailboxes.due(u64::MAX, 9).await.expect("read"), []);
+    assert_eq!(ground.voicemail.shared.mailboxes.due("mail", u64::MAX, 9).await.expect("read"), []);
     ground.end().await;
 }
 

@@ -1,6 +1,5 @@
-//! E-mails: written down before the message is filed, sent by one task beside all calls, tried again for some two hours.
+//! E-mails: what a message looks like in one, and the server that takes it. When they are sent is `outbox.rs`.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,68 +8,14 @@ use lettre::message::header::ContentType;
 use lettre::message::{Attachment, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use prompt::Language;
-use store::{Delivery, StoredMessage};
-use tokio::time::MissedTickBehavior;
+use store::StoredMessage;
 
 use super::{Settings, Shared};
 use crate::config::MailConfig;
 
-/// Sends what is due, again and again.
-pub(super) async fn keep(shared: Arc<Shared>) {
-    let mut looks = tokio::time::interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        looks.tick().await;
-        shared.send_due(node::clock::unix_ms()).await;
-    }
-}
-
 impl Shared {
-    /// Notes that the owner is to be sent this message, where that is wanted.
-    pub(super) async fn promise(&self, user: &str, file: &str) {
-        let settings = self.settings();
-        let wants = settings.owners.get(user).is_some_and(|owner| owner.email.is_some());
-        if settings.config.mail.is_some() && wants {
-            let due = node::clock::unix_ms();
-            let _ = self.mailboxes.deliver(file, MAIL, due).await.map_err(|why| self.failed(&why));
-        }
-    }
-
-    pub(super) async fn send_due(&self, now_ms: u64) {
-        let due = match self.mailboxes.due(now_ms, DUE_MAX).await {
-            Ok(due) => due,
-            Err(why) => {
-                self.failed(&why);
-                return;
-            }
-        };
-        for delivery in due {
-            let sent = self.send(&delivery).await;
-            let noted = match sent {
-                Ok(()) => self.mailboxes.delivered(delivery.id).await,
-                Err(why) if delivery.tries + 1 >= TRIES_MAX => {
-                    self.counts.mails_failed.fetch_add(1, Ordering::Relaxed);
-                    tracing::error!(
-                        file = delivery.file,
-                        why,
-                        "an e-mail is given up; the message stays in its mailbox"
-                    );
-                    self.mailboxes.delivered(delivery.id).await
-                }
-                Err(why) => {
-                    tracing::warn!(file = delivery.file, why, "an e-mail cannot be sent; it is tried again");
-                    let wait = FIRST_WAIT_MS << delivery.tries.min(TRIES_MAX);
-                    self.mailboxes.retry(delivery.id, now_ms.saturating_add(wait)).await
-                }
-            };
-            let _ = noted.map_err(|why| self.failed(&why));
-        }
-    }
-
-    async fn send(&self, delivery: &Delivery) -> Result<(), String> {
-        let message = self.mailboxes.message(&delivery.file).await.map_err(|why| why.to_string())?;
-        // The call has not filed it, and may still; or it was swept.
-        let message = message.ok_or("the message is not in a mailbox")?;
+    /// Sends a message to its owner, where that is still wanted.
+    pub(super) async fn mail(&self, message: &StoredMessage) -> Result<(), String> {
         let settings = self.settings();
         let Some(mail) = &settings.config.mail else { return Ok(()) };
         let owner = settings.owners.get(&message.user);
@@ -85,7 +30,7 @@ impl Shared {
         } else {
             None
         };
-        let letter = letter(&settings, mail, to, &message, sound)?;
+        let letter = letter(&settings, mail, to, message, sound)?;
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(mail.url.reveal());
         let transport = transport.map_err(|why| why.to_string())?.timeout(Some(SEND_MAX)).build();
         transport.send(letter).await.map_err(|why| why.to_string())?;
@@ -161,13 +106,5 @@ fn words(language: Language, settings: &Settings, message: &StoredMessage) -> (S
     }
 }
 
-const MAIL: &str = "mail";
-/// How often is looked.
-const LOOK: Duration = Duration::from_secs(2);
-/// E-mails of one look.
-const DUE_MAX: u32 = 16;
 /// How long a server may take.
 const SEND_MAX: Duration = Duration::from_secs(20);
-/// Then 30 s, 1 min, 2 min and so on: some two hours in all.
-const TRIES_MAX: u32 = 9;
-const FIRST_WAIT_MS: u64 = 30_000;
