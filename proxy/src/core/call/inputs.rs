@@ -4,7 +4,7 @@
 use proto::ServiceError;
 use proto::application::Parting;
 use proto::media::{Described, MediaEvent};
-use sip::message::{Message, Status};
+use sip::message::{Message, Method, Status};
 use sip::transaction::{Failure, TransactionId, TransactionKey};
 use sip::transport::Packet;
 
@@ -29,7 +29,7 @@ impl Edge {
         let Some((slot, number)) = self.means.calls.find(request) else {
             return self.answer_unknown_leg(turn, packet, request);
         };
-        let is_early_bye = number == CALLER && request.method == sip::message::Method::Bye;
+        let is_early_bye = number == CALLER && request.method == Method::Bye;
         let is_waiting = |call: &&super::Call| call.peer.is_none() && call.is_unanswered();
         let waiting = self.means.calls.get(slot).filter(is_waiting).map(|call| call.context);
         if let (true, Some(context)) = (is_early_bye, waiting) {
@@ -87,9 +87,15 @@ impl Edge {
         let hop = self.means.endpoint.next_hop(transaction).cloned();
         match user {
             User::Across(slot, serial) => {
-                self.means.with_call(turn, slot, |call, means, turn| {
+                let known = self.means.with_call(turn, slot, |call, means, turn| {
                     call.on_response(means, turn, serial, status, message);
                 });
+                let is_invite = message.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
+                if known.is_none() && status.is_success() && is_invite {
+                    // It crossed our BYE, and its phone waits for the ACK all the same (RFC 3261 §13.2.2.4).
+                    self.means.endpoint.set_user(transaction, User::Late);
+                    late::acknowledged(&mut self.means, turn, message, hop);
+                }
             }
             User::Leg(slot, number) if status.is_success() => {
                 let known = self.means.with_call(turn, slot, |call, means, turn| {
