@@ -108,6 +108,10 @@ pub struct ParkConfig {
     /// The numbers, `"701-720"`: a phone transfers whom it talks with to one of them, and whoever dials that one takes
     /// him back. One call waits at each.
     pub slots: String,
+    /// A number for the first of them that is free, `"700"`: who dials it hears which one that is and keeps it until he
+    /// transfers somebody there (attended) or hangs up; a phone that transfers there blindly is told by a text message,
+    /// where it takes any. Default none.
+    pub number: Option<String>,
     /// How long before who parked a call is rung back, three times at most. Default 60 s. Short ones ring while
     /// somebody is still looked for; long ones let callers wait who were forgotten.
     #[serde(default = "park_after")]

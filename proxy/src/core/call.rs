@@ -35,6 +35,7 @@ pub(crate) mod refer_run;
 pub(crate) mod reliable;
 pub(crate) mod renew;
 pub(crate) mod session_timer;
+pub(crate) mod slot;
 pub(crate) mod table;
 pub(crate) mod write;
 
@@ -58,6 +59,8 @@ pub(crate) struct Call {
     pub id: Slot,
     /// Its name towards the media server.
     pub name: Box<str>,
+    /// The Call-ID of its INVITE.
+    pub opened_by: Box<[u8]>,
     /// The response context of its INVITE.
     pub context: Slot,
     /// The caller's INVITE.
@@ -84,6 +87,8 @@ pub(crate) struct Call {
     pub picking: Option<pickup::Picking>,
     /// Where its caller is parked.
     pub parked: Option<park::Parked>,
+    /// The slot that its caller hears of, and may transfer somebody to.
+    pub slot: Option<slot::Place>,
     /// The transfer that a phone has asked for.
     pub transfer: Option<refer::Transfer>,
     /// How many there were.

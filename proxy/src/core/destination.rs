@@ -34,7 +34,7 @@ impl ResponseContext {
                 self.add_target(means, target);
                 self.advance(means, turn);
             }
-            Destination::Plan(..) if self.picks_up(means, turn) => {}
+            Destination::Plan(..) if self.picks_up(means, turn) || self.asks_for_slot(means, turn) => {}
             Destination::Plan(decision, anchor) => {
                 self.plan.anchor = anchor;
                 if let Some(caller) = &self.caller

@@ -21,6 +21,12 @@ pub trait Routes: Send + Sync {
         None
     }
 
+    /// One slot after the other, by its place, where that number stands for the first that is free, and how long a call
+    /// may be parked there; `None` behind the last, and for all other numbers.
+    fn park_anywhere(&self, _number: &str, _place: u64) -> Option<(Box<str>, Duration)> {
+        None
+    }
+
     /// Whether two users, each by a name or extension, pick up each other's calls.
     fn pick_up_together(&self, _one: &[&str], _other: &[&str]) -> bool {
         false

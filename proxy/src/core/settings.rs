@@ -9,7 +9,7 @@ use sip::auth::Replay;
 use sip::message::Limits;
 use sip::uri::{Host, SipUri, Uri};
 
-use super::call::park::Parks;
+use super::call::slot::Parks;
 use super::notifier::watched::Watched;
 use super::route::Routes;
 use super::token;

@@ -430,6 +430,7 @@ impl Call {
         if self.peer == Some(number) {
             self.peer = None;
         }
+        self.unlight_leg(means, turn, number);
         self.release(means, turn, Some(number));
         self.has_left_transfer(means, turn, number);
     }
@@ -477,7 +478,8 @@ impl Call {
     /// The apology is over, or nobody hears it.
     pub fn has_apologised(&mut self, means: &mut Means, turn: &mut Turn<'_>, begun: u32) {
         if self.runs.apology.is_some_and(|(own, _)| own == begun) {
-            self.end(means, turn, None, Some(GIVEN_UP));
+            let reason = if self.slot.is_some() { None } else { Some(GIVEN_UP) };
+            self.end(means, turn, None, reason);
         }
     }
 }

@@ -159,7 +159,7 @@ impl Call {
         match answer {
             Ok(_) if confirms => {
                 self.finish_crossing(means, serial);
-                self.on_caller_ready(turn, serial);
+                self.on_caller_ready(means, turn, serial);
             }
             Ok(described) => self.say_answer(means, turn, serial, &described.sdp),
             Err(error) => {
@@ -181,6 +181,7 @@ impl Call {
         }
         self.runs.answering = None;
         self.finish_crossing(means, serial);
+        self.give_up_slot(means, true);
         if let Some(run) = &mut self.runs.run
             && let Waits::Answer(id) = std::mem::replace(&mut run.waits, Waits::Nothing)
         {
@@ -264,7 +265,7 @@ impl Call {
         let (from, done) = (crossing.from, crossing.acknowledged);
         if done {
             self.finish_crossing(means, serial);
-            return self.on_caller_ready(turn, serial);
+            return self.on_caller_ready(means, turn, serial);
         }
         let sdp = write::sdp(message);
         let asked = sdp.map(|sdp| {
@@ -282,9 +283,10 @@ impl Call {
         }
     }
 
-    fn on_caller_ready(&mut self, turn: &mut Turn<'_>, serial: u16) {
+    fn on_caller_ready(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16) {
         if self.runs.answering == Some(serial) {
             self.runs.answering = None;
+            self.announce_slot(means, turn);
             self.tell(turn, What::Answered { leg: 0 });
         }
     }

@@ -180,7 +180,10 @@ impl ResponseContext {
     /// The caller has given up, or somebody else took the call.
     pub fn leave_application(&mut self, means: &mut Means, turn: &mut Turn<'_>, parting: Parting) {
         if let (true, Some(slot)) = (std::mem::take(&mut self.held), self.call) {
-            means.with_call(turn, slot, |call: &mut Call, means, turn| call.leave_run(means, turn, parting));
+            means.with_call(turn, slot, |call: &mut Call, means, turn| {
+                call.leave_run(means, turn, parting);
+                call.give_up_slot(means, false);
+            });
         }
     }
 

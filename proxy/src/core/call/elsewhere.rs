@@ -18,6 +18,7 @@ use super::Call;
 use super::application::Errand;
 use super::leg::Leg;
 use super::refer::Found;
+use super::slot::Place;
 use crate::core::answer;
 use crate::core::edge::Edge;
 use crate::core::effect::{Passed, Turn};
@@ -57,7 +58,7 @@ pub(crate) struct Wanted {
     call: Box<str>,
     /// Which dialog it names: a value of Replaces.
     replaces: Box<[u8]>,
-    /// False when an application is of no use to it.
+    /// False when an application or a slot is of no use to it.
     takes_run: bool,
     /// The REFER.
     refer: Box<[u8]>,
@@ -70,6 +71,8 @@ pub(crate) enum Given {
     Leg(Box<Leg>),
     /// The application that he talks with, which begins so.
     Run(Box<Started>),
+    /// The slot that he has heard of.
+    Slot(Place),
     /// Nobody yet: it rang, and is silenced.
     Rang,
     /// Nothing, with the status that says so.
@@ -216,7 +219,14 @@ impl Means {
                 self.with_call(turn, slot, |call, means, turn| call.end_transferred(means, turn, None));
                 return Given::Run(started);
             }
-            Some(Found::Run(_) | Found::Nobody) => return Given::Nothing(603),
+            Some(Found::Slot) if wanted.takes_run => {
+                let place = self.calls.call_mut(slot).and_then(|call| call.slot.take());
+                let Some(place) = place else { return Given::Nothing(481) };
+                place.move_to(wanted.by);
+                self.with_call(turn, slot, |call, means, turn| call.end_transferred(means, turn, None));
+                return Given::Slot(place);
+            }
+            Some(Found::Run(_) | Found::Slot | Found::Nobody) => return Given::Nothing(603),
             None => return Given::Nothing(481),
         };
         let leads_there = |leg: &Leg| self.settings.spread.detour(&leg.call_id, wanted.by);
@@ -275,6 +285,7 @@ impl Call {
                     return Some(Given::Leg(leg));
                 }
             },
+            Given::Slot(place) => self.park(means, turn, place),
             Given::Run(started) => self.meet_application(means, turn, *started),
             Given::Rang => {
                 let Ok(message) = Message::parse(&wanted.refer, &means.settings.limits) else { return None };

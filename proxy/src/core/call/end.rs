@@ -122,6 +122,7 @@ impl Call {
     /// media server that it is over, and the INVITE that waits an error. What panics here again is let go of.
     pub fn abandon(mut self, means: &mut Means, turn: &mut Turn<'_>) {
         means.errands.push_back(Errand::Abandon(self.context));
+        self.leave_slot(means, turn);
         let rings = std::mem::take(&mut self.runs.rings);
         means.errands.extend(rings.iter().filter_map(|ring| ring.context).map(Errand::Silence));
         self.release(means, turn, None);
@@ -138,9 +139,10 @@ impl Call {
 
     /// What is left when the call is removed: requests without an answer, and the media.
     pub fn leave(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
-        if let Some(leg) = self.leg(CALLER) {
-            lamps::ended(means, turn, &leg.call_id);
-        }
+        lamps::ended(means, turn, &self.opened_by);
+        lamps::ended(means, turn, self.name.as_bytes());
+        self.leave_slot(means, turn);
+        self.give_up_slot(means, false);
         let parting = self.runs.run.as_ref().map_or(Parting::Caller, |run| run.parting);
         self.leave_run(means, turn, parting);
         for ring in std::mem::take(&mut self.runs.rings) {

@@ -100,9 +100,7 @@ impl ResponseContext {
         // One To-tag towards the caller, the same as that of our own refusals (RFC 3261 §12.1.1).
         let tag = answer::to_tag(&means.settings, &message);
         let secure = self.flow.transport.is_secure();
-        let mut leg = Leg::new(request.call_id, &tag);
-        leg.media = 0;
-        leg.user.clone_from(&self.caller);
+        let mut leg = Leg { media: 0, user: self.caller.clone(), ..Leg::new(request.call_id, &tag) };
         leg.learn_methods(&message);
         let Ok(dialog) = Dialog::uas(&message, tag.as_bytes(), Status::of(180), secure) else {
             return Begun::Refused;
@@ -118,6 +116,7 @@ impl ResponseContext {
             id: self.id,
             context: self.id,
             name: name.into(),
+            opened_by: request.call_id.into(),
             server,
             legs: vec![leg],
             peer: None,
@@ -130,6 +129,7 @@ impl ResponseContext {
             reliable,
             picking: None,
             parked: None,
+            slot: None,
             transfer: None,
             transfers: 0,
             serial: 0,

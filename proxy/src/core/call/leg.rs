@@ -51,6 +51,8 @@ pub(crate) struct Leg {
     pub invite: u32,
     /// True when its phone knows UPDATE.
     pub allows_update: bool,
+    /// True when it takes text messages.
+    pub allows_message: bool,
     /// True when its Call-ID is ours: its INVITE was.
     pub is_ours: bool,
     /// When it is offered a session anew once more, and how often it was.
@@ -81,6 +83,7 @@ impl Leg {
             session_min: 0,
             invite: 1,
             allows_update: false,
+            allows_message: false,
             is_ours: false,
             renewal: None,
             renewals: 0,

@@ -1,63 +1,22 @@
 //! Park: a phone transfers whom it talks with to a number that is a slot. He hears music there until somebody dials that
 //! number from any phone, or, when nobody does in time, until who parked him is rung back.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::application_legs::RingFor;
 use super::application_ring::To;
 use super::application_step::party;
 use super::refer::Transfer;
+use super::slot::Place;
 use super::{CALLER, Call};
 use crate::core::effect::Turn;
 use crate::core::means::Means;
-
-/// Which slots are taken, and by a call of which shard: one table for all shards of a process, locked for the moment of a
-/// look.
-#[derive(Debug, Default)]
-pub struct Parks(Mutex<HashMap<Box<str>, u16>>);
-
-impl Parks {
-    /// Takes a slot; `None` when it is taken.
-    fn take(self: &Arc<Self>, slot: &str, shard: u16) -> Option<Place> {
-        let mut all = self.lock();
-        if all.contains_key(slot) {
-            return None;
-        }
-        all.insert(slot.into(), shard);
-        Some(Place { parks: Arc::clone(self), slot: slot.into() })
-    }
-
-    /// The shard of the call that waits there.
-    pub(crate) fn shard_of(&self, slot: &str) -> Option<u16> {
-        self.lock().get(slot).copied()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, u16>> {
-        // Nothing in here panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A slot that is taken as long as this is there.
-#[derive(Debug)]
-struct Place {
-    parks: Arc<Parks>,
-    slot: Box<str>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.parks.lock().remove(&self.slot);
-    }
-}
 
 /// A call whose caller is parked.
 #[derive(Debug)]
 pub(crate) struct Parked {
     /// Where it is taken back.
-    place: Place,
+    pub place: Place,
     /// What rings who parked it; empty where that was no user of ours.
     by: String,
     /// How long until he is rung.
@@ -71,21 +30,21 @@ pub(crate) struct Parked {
 impl Call {
     /// True while it is parked at that number.
     pub fn is_parked_at(&self, number: &str) -> bool {
-        !self.over && self.parked.as_ref().is_some_and(|parked| *parked.place.slot == *number)
+        !self.over && self.parked.as_ref().is_some_and(|parked| *parked.place.number == *number)
     }
 
     /// Parks who is transferred. One slot is for one call.
-    pub fn park(&mut self, means: &mut Means, turn: &mut Turn<'_>, slot: &str, after: Duration) {
-        let Some(place) = means.settings.parked.take(slot, means.own_shard()) else {
-            return self.fail_transfer(means, turn, 486);
-        };
+    pub fn park(&mut self, means: &mut Means, turn: &mut Turn<'_>, place: Place) {
+        let after = place.after;
         let transferor = self.transfer.as_ref().and_then(|transfer| self.leg(transfer.by));
         let transferor = transferor.and_then(|leg| leg.user.as_ref());
         let by = transferor.map(|user| user.extension.as_ref().unwrap_or(&user.name).clone());
         self.parked =
             Some(Parked { place, by: by.unwrap_or_default(), after, until: Some(turn.now + after), rung: 0 });
         means.counters.parks += 1;
+        self.tell_slot(means, turn);
         self.part_with_transferor(means, turn);
+        self.light_slot(means, turn);
         self.set_hold(means, turn, CALLER, true);
         // Who was on hold before sends nothing: he is asked to, so that silent media do not end the call.
         self.renew(means, turn, CALLER);
@@ -108,7 +67,7 @@ impl Call {
         }
         parked.rung += 1;
         if parked.rung > RING_BACKS_MAX || parked.by.is_empty() {
-            self.parked = None;
+            self.leave_slot(means, turn);
             return self.end(means, turn, None, Some(NOT_RETRIEVED));
         }
         parked.until = None;
@@ -132,9 +91,10 @@ impl Call {
 
     /// Somebody has dialled the slot, and talks with the caller from now on. False when nobody is parked any more.
     pub fn unpark(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) -> bool {
-        if self.parked.take().is_none() {
+        if self.parked.is_none() {
             return false;
         }
+        self.leave_slot(means, turn);
         // Who is rung back meanwhile is too late.
         for ring in std::mem::take(&mut self.runs.rings) {
             self.silence(means, turn, &ring);

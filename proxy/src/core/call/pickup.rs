@@ -107,6 +107,7 @@ fn wanted(means: &Means, message: &Message<'_>, by: &proto::User, tried: u16) ->
             // RFC 3891 §3: who wants a call that rings alone does not get one that was answered.
             Some(_) if replaces.early_only => Wanted::Nothing(486),
             Some(_) => Wanted::Leg(slot, Some(number)),
+            None if number == CALLER && call.parked.is_some() => Wanted::Leg(slot, None),
             None if number != CALLER && call.is_unanswered() => Wanted::Leg(slot, None),
             None => Wanted::Nothing(481),
         });

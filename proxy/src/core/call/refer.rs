@@ -17,6 +17,7 @@ use super::application_ring::{To, number_of};
 use super::application_step::party;
 use super::asking::Why;
 use super::leg::Leg;
+use super::slot::Slot as Park;
 use super::{CALLER, Call, write};
 use crate::core::answer;
 use crate::core::effect::Turn;
@@ -49,6 +50,8 @@ pub(crate) enum Found {
     Leg(u16),
     /// An application, which begins so.
     Run(Box<Started>),
+    /// A slot that is free.
+    Slot,
     /// Nobody yet: this context rings.
     Rings(Slot),
     /// Nobody who can be had.
@@ -145,10 +148,11 @@ impl Call {
         let end = address.iter().position(|octet| *octet == b'?').unwrap_or(address.len());
         let target = String::from_utf8_lossy(&address[..end]).into_owned();
         let number = number_of(&means.settings, &target);
-        let slot = number.and_then(|number| Some((means.settings.routes.park(&number)?, number)));
-        match slot {
-            Some((after, slot)) if of.is_some() => return self.park(means, turn, &slot, after),
-            Some(_) => return self.fail_transfer(means, turn, 603),
+        match number.and_then(|number| means.take_slot(&number)) {
+            // An application alone is not parked.
+            Some(_) if of.is_none() => return self.fail_transfer(means, turn, 603),
+            Some(Park::Free(place)) => return self.park(means, turn, place),
+            Some(Park::Taken) => return self.fail_transfer(means, turn, 486),
             None => {}
         }
         let transferor = self.leg(by).and_then(|leg| leg.dialog.as_ref());
@@ -231,8 +235,14 @@ impl Call {
                 means.with_call(turn, other, |call, means, turn| call.end_transferred(means, turn, None));
                 return self.meet_application(means, turn, *started);
             }
+            Some(Found::Slot) if self.transfer.as_ref().is_some_and(|transfer| transfer.of.is_some()) => {
+                let place = means.calls.call_mut(other).and_then(|call| call.slot.take());
+                let Some(place) = place else { return self.fail_transfer(means, turn, 481) };
+                means.with_call(turn, other, |call, means, turn| call.end_transferred(means, turn, None));
+                return self.park(means, turn, place);
+            }
             // Two applications have nothing to say to each other.
-            Some(Found::Run(_) | Found::Nobody) => return self.fail_transfer(means, turn, 603),
+            Some(Found::Run(_) | Found::Slot | Found::Nobody) => return self.fail_transfer(means, turn, 603),
             None => return self.fail_transfer(means, turn, 481),
         };
         if self.next_leg().is_none() {
@@ -260,6 +270,9 @@ impl Call {
         if self.transfer.is_some() || self.picking.is_some() || !self.crossings.is_empty() {
             return Found::Nobody;
         }
+        if self.slot.is_some() && transferor == CALLER {
+            return Found::Slot;
+        }
         let of_run = || self.run_to_transfer().filter(|_| transferor == CALLER).map(Found::Run);
         self.partner(transferor).map(Found::Leg).or_else(of_run).unwrap_or(Found::Nobody)
     }
@@ -271,9 +284,10 @@ impl Call {
         }
         self.part_with_transferor(means, turn);
         self.hush_caller(means, turn);
-        self.parked = None;
+        self.leave_slot(means, turn);
         self.peer = Some(number);
         self.peer_knows = false;
+        self.light_leg(means, turn, number);
         self.renew(means, turn, CALLER);
         if anew {
             self.renew(means, turn, number);

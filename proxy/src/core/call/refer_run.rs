@@ -62,7 +62,7 @@ impl Call {
         let Some(leg) = self.leg(CALLER) else { return };
         let Some(remote) = leg.dialog.as_ref().map(Dialog::remote) else { return };
         let invite = Self::referred_invite(means, &self.name, remote, None);
-        let caller = leg.user.as_ref().map_or_else(|| stranger(remote), |user| party(user));
+        let caller = party_of(leg.user.as_deref(), remote);
         let started = Started { caller, language: String::new(), ..started };
         // What the call was before stays what it counts for.
         let diversions = self.runs.diversions;
@@ -82,9 +82,12 @@ impl Call {
     }
 }
 
-/// Who is no user of ours, as far as his address tells.
-fn stranger(party: &[u8]) -> Party {
-    let read = sip::header::NameAddr::parse(sip::message::Name::From, party).ok();
+/// Who is at the other end of a leg: a user of ours, or as far as his address tells.
+pub(crate) fn party_of(user: Option<&proto::User>, remote: &[u8]) -> Party {
+    if let Some(user) = user {
+        return party(user);
+    }
+    let read = sip::header::NameAddr::parse(sip::message::Name::From, remote).ok();
     let uri = read.and_then(|read| sip::uri::Uri::parse(read.address).ok());
     let number = uri.map(|uri| crate::core::request::user_of(&uri).into_owned()).unwrap_or_default();
     Party { number, ..Party::default() }

@@ -99,6 +99,7 @@ impl Leg {
     pub fn learn_methods(&mut self, message: &Message<'_>) {
         if message.count(Name::Allow) > 0 {
             self.allows_update = message.elements(Name::Allow).any(|method| method == b"UPDATE");
+            self.allows_message = message.elements(Name::Allow).any(|method| method == b"MESSAGE");
         }
     }
 

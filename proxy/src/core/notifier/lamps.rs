@@ -5,13 +5,14 @@ use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sip::header::SessionExpires;
+use sip::header::{NameAddr, SessionExpires};
 use sip::message::{Message, Method, Name};
 use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use super::watched::{Lamp, Party, Side, Told};
-use crate::core::call::CALLER;
+use crate::core::call::leg::Leg;
+use crate::core::call::{CALLER, Call};
 use crate::core::effect::{Change, Turn};
 use crate::core::means::Means;
 use crate::core::request::{self, Request};
@@ -162,6 +163,86 @@ pub(crate) fn pass(means: &Means, turn: &mut Turn<'_>, request: &Request<'_>) {
     }
 }
 
+impl Call {
+    /// Somebody has come into the call who was not rung for it, or under another name.
+    pub fn light_leg(&self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+        let Some(leg) = self.leg(number).filter(|_| means.settings.watched.is_on()) else { return };
+        let other = self.partner(number).and_then(|other| self.leg(other)?.dialog.as_ref());
+        let remote = other.map(|dialog| named(dialog.remote())).unwrap_or_default();
+        let Some(user) = &leg.user else { return };
+        note_leg(means, turn, user.name.as_str().into(), self.name.as_bytes(), leg, remote);
+    }
+
+    /// A leg is gone: the lamp of its user goes out, unless he has another one here.
+    pub fn unlight_leg(&self, means: &Means, turn: &mut Turn<'_>, number: u16) {
+        if !means.settings.watched.is_on() {
+            return;
+        }
+        let Some(user) = self.leg(number).and_then(|leg| leg.user.as_ref()) else { return };
+        let is_his = |leg: &Leg| leg.user.as_ref().is_some_and(|other| other.name == user.name);
+        let mut legs = self.legs.iter().zip(0..);
+        if legs.any(|(leg, place)| place != number && leg.dialog.is_some() && is_his(leg)) {
+            return;
+        }
+        let user: Arc<str> = user.name.as_str().into();
+        for name in [&self.opened_by[..], self.name.as_bytes()] {
+            if means.settings.watched.gone(&user, call_of(&means.settings, name)) {
+                turn.out.changed(Change::Calls(Arc::clone(&user)));
+            }
+        }
+    }
+}
+
+/// Somebody is parked in a slot.
+pub(crate) fn slot_taken(means: &mut Means, turn: &mut Turn<'_>, slot: &str, leg: &Leg) {
+    if means.settings.watched.is_on() {
+        let remote = leg.dialog.as_ref().map(|dialog| named(dialog.remote())).unwrap_or_default();
+        let user = watched_slot(slot);
+        let name = user.clone();
+        note_leg(means, turn, user, name.as_bytes(), leg, remote);
+    }
+}
+
+/// Nobody is any more.
+pub(crate) fn slot_left(means: &Means, turn: &mut Turn<'_>, slot: &str) {
+    ended(means, turn, watched_slot(slot).as_bytes());
+}
+
+/// The name of a slot among those of users: none of them holds a space.
+pub(super) fn watched_slot(slot: &str) -> Arc<str> {
+    format!("slot {slot}").into()
+}
+
+/// A leg that talks: its dialog is what Replaces would name.
+fn note_leg(
+    means: &mut Means,
+    turn: &mut Turn<'_>,
+    user: Arc<str>,
+    name: &[u8],
+    leg: &Leg,
+    (remote, remote_name): (Box<str>, Box<str>),
+) {
+    let settings = Arc::clone(&means.settings);
+    let remote_tag = leg.dialog.as_ref().map(|dialog| text(&dialog.id().remote_tag));
+    let party = Party {
+        call: call_of(&settings, name),
+        side: Side::Recipient,
+        lamp: Lamp::Confirmed,
+        call_id: text(&leg.call_id),
+        local_tag: remote_tag.unwrap_or_default(),
+        remote_tag: leg.tag.clone(),
+        remote,
+        remote_name,
+        lasts: CONDUCTED,
+        until: turn.now + CONDUCTED,
+    };
+    match settings.watched.note(&user, party, settings.config.notifier.calls_max, turn.now) {
+        Ok(true) => turn.out.changed(Change::Calls(user)),
+        Ok(false) => {}
+        Err(_) => means.counters.lamps_left_out += 1,
+    }
+}
+
 /// A conducted call is over.
 pub(crate) fn ended(means: &Means, turn: &mut Turn<'_>, call_id: &[u8]) {
     if means.settings.watched.is_on() {
@@ -186,6 +267,13 @@ pub(super) fn call_of(settings: &Settings, call_id: &[u8]) -> u64 {
 
 fn text(octets: &[u8]) -> Box<str> {
     String::from_utf8_lossy(octets).into()
+}
+
+/// The URI of a party, and what phones show for it.
+fn named(party: &[u8]) -> (Box<str>, Box<str>) {
+    let Ok(party) = NameAddr::parse(Name::From, party) else { return Default::default() };
+    let shown = party.display.map(|name| request::lossy(name.unescape()).into_owned());
+    (bare(party.address), shown.unwrap_or_default().into())
 }
 
 /// A URI without its parameters and headers.

@@ -12,7 +12,7 @@ use sip::uri::Uri;
 
 use super::package::{ALLOW_EVENTS, Package};
 use super::subscription::{State, Subscription, WayBack, Why};
-use super::{Refused, write};
+use super::{Refused, lamps, write};
 use crate::config::notifier::WatchCalls;
 use crate::core::answer;
 use crate::core::authenticate::{self, Claim, Demand, Judgement, Side};
@@ -206,7 +206,19 @@ impl Edge {
                 let own = Arc::clone(watcher);
                 return self.establish(turn, slot, own);
             }
-            (Ok(Found::Nobody { .. }), _) => Refusal::of(404, "Not Found"),
+            (Ok(Found::Nobody { .. }), watcher) => {
+                match self.slot_to_watch(slot).filter(|_| asking.package == Package::Dialog) {
+                    None => Refusal::of(404, "Not Found"),
+                    Some(resource) => match watcher {
+                        Some(watcher)
+                            if !may_watch(&self.means.settings, asking.package, watcher, &resource) =>
+                        {
+                            Refusal::of(403, "Not Yours To Watch")
+                        }
+                        _ => return self.establish(turn, slot, resource),
+                    },
+                }
+            }
             (Err(error), _) => {
                 self.means.counters.service_errors += 1;
                 tracing::warn!(%error, "the directory cannot say who is watched");
@@ -214,6 +226,17 @@ impl Edge {
             }
         };
         self.end_subscribing(turn, slot, refusal.into());
+    }
+
+    /// The slot that is to be watched, as if it were a user.
+    fn slot_to_watch(&self, slot: Slot) -> Option<Arc<User>> {
+        let server = self.notifier.asking.get(slot)?.server;
+        let message = self.means.endpoint.read(server, self.means.endpoint.kept_request(server)?)?;
+        let number = message.uri().ok().map(|uri| request::user_of(&uri).into_owned())?;
+        let settings = &self.means.settings;
+        settings.routes.park(&number)?;
+        let (name, aor) = (lamps::watched_slot(&number), format!("{number}@{}", settings.config.domain));
+        Some(Arc::new(User { name: name.to_string(), extension: Some(number), aor, ..User::default() }))
     }
 
     /// Makes the subscription: 200, then NOTIFY.

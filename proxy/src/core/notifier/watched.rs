@@ -222,6 +222,22 @@ impl Watched {
         is_told
     }
 
+    /// A user is in a call no more, though it goes on. True when somebody is to be told.
+    pub(crate) fn gone(&self, user: &Arc<str>, call: u64) -> bool {
+        let mut table = self.table();
+        let Some(watch) = table.of_user.get_mut(user) else { return false };
+        let before = watch.parties.len();
+        watch.parties.retain(|party| party.call != call);
+        let gone = before - watch.parties.len();
+        let is_told = gone > 0 && watch.subscriptions > 0;
+        table.parties -= gone;
+        if gone > 0 {
+            table.forget(user, call);
+        }
+        table.tidy(user);
+        is_told
+    }
+
     /// A call is over: who is to be told.
     pub(crate) fn ended(&self, call: u64) -> Told {
         let mut table = self.table();

@@ -119,13 +119,28 @@ impl Builder<'_> {
             Pattern::Exact(number) => Some((&**number, format!("route {:?}", rule.decision.rule))),
             _ => None,
         });
+        let anywhere = park.number.as_deref().map(|number| plain("number", number)).transpose()?;
         let mut taken = users.chain(groups).chain(attached).chain(rules);
-        if let Some((number, by)) = taken.find(|(number, _)| slots.matches(number)) {
-            return Err(format!("slot {number} is in use by {by}; choose other slots"));
+        let is_anywhere = |number: &str| anywhere.as_deref() == Some(number);
+        match taken.find(|(number, _)| slots.matches(number) || is_anywhere(number)) {
+            Some((number, by)) if is_anywhere(number) => {
+                return Err(format!("number {number} is in use by {by}; choose another"));
+            }
+            Some((number, by)) => {
+                return Err(format!("slot {number} is in use by {by}; choose other slots"));
+            }
+            None => {}
+        }
+        if let Some(number) = anywhere.as_deref().filter(|number| slots.matches(number)) {
+            return Err(format!("number {number} is one of the slots; choose another"));
         }
         let nobody = Step::Answer { status: 404, reason: Some("Nobody Is Parked Here".into()) };
         let decision = Decision { rule: format!("park {}", park.slots).into(), steps: [nobody].into() };
-        self.push(Rule::new(slots.clone(), Vec::new(), Vec::new(), decision), at);
+        self.push(Rule::new(slots.clone(), Vec::new(), Vec::new(), decision.clone()), at);
+        if let Some(number) = anywhere {
+            self.push(Rule::new(Pattern::Exact(number.clone()), Vec::new(), Vec::new(), decision), at);
+            self.plan.park_number = Some(number);
+        }
         self.plan.park = Some((slots, after));
         Ok(())
     }

@@ -31,6 +31,8 @@ pub struct Plan {
     unanswered: Option<Unanswered>,
     /// The numbers at which calls are parked, and for how long.
     park: Option<(Pattern, Duration)>,
+    /// The number that stands for the first of them that is free.
+    park_number: Option<Box<str>>,
     /// Names and extensions of users who pick up each other's calls.
     pickups: Vec<Arc<[Arc<str>]>>,
     /// Rules that say whose media go through us.
@@ -84,6 +86,7 @@ impl Plan {
             others: Vec::new(),
             unanswered: None,
             park: None,
+            park_number: None,
             pickups: Vec::new(),
             anchors: Vec::new(),
             anchored: HashSet::new(),
@@ -128,6 +131,15 @@ impl Routes for Plan {
 
     fn park(&self, number: &str) -> Option<Duration> {
         self.park.as_ref().filter(|(slots, _)| slots.matches(number)).map(|(_, after)| *after)
+    }
+
+    fn park_anywhere(&self, number: &str, place: u64) -> Option<(Box<str>, Duration)> {
+        if self.park_number.as_deref() != Some(number) {
+            return None;
+        }
+        let (Pattern::Range { first, last, digits }, after) = self.park.as_ref()? else { return None };
+        let slot = first.checked_add(place).filter(|slot| slot <= last)?;
+        Some((format!("{slot:0digits$}").into(), *after))
     }
 
     fn pick_up_together(&self, one: &[&str], other: &[&str]) -> bool {

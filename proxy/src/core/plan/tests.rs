@@ -249,14 +249,26 @@ fn what_is_probably_not_meant_is_a_warning() {
 #[test]
 fn slots_are_numbers_of_their_own_where_calls_are_parked() {
     let park = |slots: &str| Attached {
-        park: Some((ParkConfig { slots: slots.into(), after: node::config::Duration::from_secs(60) }, 3..5)),
+        park: {
+            let (slots, number) = slots.split_once(' ').unwrap_or((slots, ""));
+            let number = (!number.is_empty()).then(|| number.to_owned());
+            let after = node::config::Duration::from_secs(60);
+            Some((ParkConfig { slots: slots.into(), number, after }, 3..5))
+        },
         ..attached()
     };
     let build = |slots: &str, routes: &str| {
         let file: File = toml::from_str(routes).unwrap_or_else(|why| panic!("{why}"));
         Plan::build(&file.dial, &file.route, &file.group, &USERS, &park(slots))
     };
+    let (plan, _) = build("001-002 700", "").expect("a plan");
+    let slots: Vec<_> =
+        (0..).map_while(|place| plan.park_anywhere("700", place)).map(|(slot, _)| slot).collect();
+    assert_eq!(slots, ["001".into(), "002".into()] as [Box<str>; 2]);
+    assert_eq!(plan.park_anywhere("001", 0), None);
+    assert_eq!(shown(&plan.decide(&call("700", None, MONDAY_TEN))), "404 Nobody Is Parked Here");
     let (plan, _) = build("701-720", "").expect("a plan");
+    assert_eq!(plan.park_anywhere("700", 0), None);
     assert_eq!(plan.park("701"), Some(Duration::from_secs(60)));
     assert_eq!((plan.park("721"), plan.park("70")), (None, None));
     let decision = plan.decide(&call("702", None, MONDAY_TEN));
@@ -266,6 +278,8 @@ fn slots_are_numbers_of_their_own_where_calls_are_parked() {
         ("6000-6002", "", "park: slot 6001 is in use by a user; choose other slots"),
         ("7000-7009", "", "park: slot 7000 is in use by menu/accueil; choose other slots"),
         ("701-720", route, "park: slot 705 is in use by route \"lift\"; choose other slots"),
+        ("701-720 6001", "", "park: number 6001 is in use by a user; choose another"),
+        ("701-720 701", "", "park: number 701 is one of the slots; choose another"),
         ("701", "", "park: slots: range \"701\" has no '-'; write it as \"6000-6099\""),
     ] {
         let errors = build(slots, routes).expect_err(what);

@@ -10,7 +10,7 @@ use super::services::Pace;
 use super::world::{Setup, World};
 use crate::core::route::{Call, Decision, Directly, Routes, Step};
 
-/// Users by name; a menu at 7000; calls wait at 701 and 702 for a minute; bob and martin pick up each other's calls.
+/// Users by name; a menu at 7000; calls wait at 701 and 702, or at 700 for the first of them, for a minute; bob and martin pick up each other's calls.
 pub struct Office;
 
 impl Routes for Office {
@@ -20,6 +20,7 @@ impl Routes for Office {
                 rule: "menu".into(),
                 steps: [Step::Application { purpose: "desk/main".into(), needs_user: false }].into(),
             },
+            _ if call.to_user == "700" => Directly.decide(call),
             Some(_) => Decision {
                 rule: "park".into(),
                 steps: [Step::Answer { status: 404, reason: Some("Nobody Is Parked Here".into()) }].into(),
@@ -32,13 +33,18 @@ impl Routes for Office {
         ["701", "702"].contains(&number).then_some(Duration::from_secs(60))
     }
 
+    fn park_anywhere(&self, number: &str, place: u64) -> Option<(Box<str>, Duration)> {
+        let slot = ["701", "702"].get(usize::try_from(place).ok()?).filter(|_| number == "700")?;
+        Some(((*slot).into(), Duration::from_secs(60)))
+    }
+
     fn pick_up_together(&self, one: &[&str], other: &[&str]) -> bool {
         let has = |user: &[&str]| user.iter().any(|name| ["bob", "martin"].contains(name));
         has(one) && has(other)
     }
 }
 
-fn office() -> World {
+pub fn office() -> World {
     World::conducted_with(Setup { routes: Arc::new(Office), ..Setup::default() })
 }
 

@@ -121,6 +121,24 @@ fn an_attended_transfer_meets_an_application_of_any_shard() {
 }
 
 #[test]
+fn a_slot_that_was_heard_of_on_any_shard_takes_the_call() {
+    wherever(|mut world| {
+        let (_, mut callee) = world.talk();
+        world.register(&["martin"]);
+        let slot = world.hears_of_a_slot("bob");
+        world.refers("bob", &mut callee, &replacing("700", &slot));
+        let told = world.hears_byes("bob", 2);
+        assert_eq!(told, ["SIP/2.0 100 Trying\r\n", "SIP/2.0 200 OK\r\n"]);
+        world.renewed("alice");
+        let mut martin = world.retrieved_by_martin();
+        world.within("martin", &mut martin, "BYE");
+        world.take_only("martin", "200");
+        world.hung_up("alice");
+        world.done()
+    });
+}
+
+#[test]
 fn two_applications_of_two_shards_are_not_joined() {
     wherever(|mut world| {
         world.register(&["alice"]);

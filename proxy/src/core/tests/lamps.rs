@@ -9,7 +9,7 @@ use crate::config::ProxyConfig;
 use crate::config::notifier::WatchCalls;
 
 /// Martin, who watches bob.
-fn lamp(world: &mut World) -> Dialog {
+pub fn lamp(world: &mut World) -> Dialog {
     let (dialog, notify) = subscribe(world, "martin", "6002", "Event: dialog\r\n");
     let text = notify.text();
     assert!(text.contains("version=\"0\" state=\"full\" entity=\"sip:6002@carillon.local\">"), "{text}");
@@ -17,7 +17,7 @@ fn lamp(world: &mut World) -> Dialog {
     dialog
 }
 
-fn subscribe(world: &mut World, who: Who, user: &str, headers: &str) -> (Dialog, Got) {
+pub fn subscribe(world: &mut World, who: Who, user: &str, headers: &str) -> (Dialog, Got) {
     world.request(who, "SUBSCRIBE", &format!("sip:{user}@carillon.local"), headers, "");
     let answer = world.take(who);
     assert_eq!(answer.status(), 200, "{}", answer.text());
@@ -27,7 +27,7 @@ fn subscribe(world: &mut World, who: Who, user: &str, headers: &str) -> (Dialog,
 }
 
 /// What martin's lamp shows next.
-fn shown(world: &mut World) -> Got {
+pub fn shown(world: &mut World) -> Got {
     let notify = world.take_only("martin", "NOTIFY");
     world.reply("martin", &notify, 200);
     world.wait(1_100);
@@ -35,7 +35,7 @@ fn shown(world: &mut World) -> Got {
 }
 
 /// `recipient early`, for each call of a document.
-fn states(notify: &Got) -> String {
+pub fn states(notify: &Got) -> String {
     let text = notify.text();
     let calls = text.split("<dialog ").skip(1).map(|call| {
         let side =
@@ -47,7 +47,7 @@ fn states(notify: &Got) -> String {
 }
 
 /// Ends all subscriptions: nobody is there.
-fn dark(mut world: World) {
+pub fn dark(mut world: World) {
     world.wait(4_000_000);
     world.finish();
 }

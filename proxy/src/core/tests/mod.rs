@@ -15,6 +15,7 @@ mod conducted_races;
 mod conducted_reliable;
 mod conducted_sessions;
 mod conducted_shards;
+mod conducted_slots;
 mod conducted_takeovers;
 mod conducted_transfers;
 mod dialogs;
