@@ -1,5 +1,5 @@
 //! A small company's telephones, by the example file as it stands: voicemail, the attendant that speaks French, and what
-//! an administrator is told. The phones are baresip and linphone; the scenarios are in `rig/company.py`.
+//! an administrator is told. The phones are baresip, linphone and Twinkle; the scenarios are in `rig/company.py`.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,7 +9,7 @@ use prompt::{Fixed, Language, Offer, Sentence};
 
 use super::exchange::{Exchange, binary, said};
 use super::ground::Ground;
-use super::needs::{BARESIP, LINPHONE, NOTHING, PYTHON, PYTHON_APPLICATION};
+use super::needs::{BARESIP, LINPHONE, NOTHING, PYTHON, PYTHON_APPLICATION, TWINKLE};
 use super::scene::{Scene, USUAL_S};
 use super::spoken;
 
@@ -26,6 +26,8 @@ tests! {
         a_call_is_parked_and_taken_back_from_another_phone;
     LINPHONE => linphone_leaves_a_message,
         linphone_puts_two_callers_together;
+    TWINKLE => twinkle_puts_two_callers_together,
+        digits_come_as_events_as_messages_and_as_tones;
     PYTHON_APPLICATION => an_application_in_python_conducts_a_call;
     NOTHING => a_misspelt_name_is_refused_with_the_name_that_was_meant,
         a_greeting_that_cannot_be_played_is_refused;
@@ -91,6 +93,14 @@ fn linphone_leaves_a_message() {
 
 fn linphone_puts_two_callers_together() {
     play("attended-transfer", &["udp", "udp", "udp"]);
+}
+
+fn twinkle_puts_two_callers_together() {
+    play("twinkle-consults-and-transfers", &["udp", "udp", "udp"]);
+}
+
+fn digits_come_as_events_as_messages_and_as_tones() {
+    play("digits-of-all-kinds", &["udp", "udp", "udp", "udp"]);
 }
 
 fn the_attendant_greets_connects_and_greets_again() {

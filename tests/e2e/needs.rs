@@ -32,6 +32,13 @@ pub const LINPHONE: &[Need] = &[
     Need::Program("linphonec", "linphone-cli"),
     Need::Numpy,
 ];
+/// baresip and Twinkle.
+pub const TWINKLE: &[Need] = &[
+    Need::Namespaces,
+    Need::Program("baresip", "baresip-core"),
+    Need::Program("twinkle-console", "twinkle-console"),
+    Need::Numpy,
+];
 /// baresip, and Debian's gRPC for Python.
 pub const PYTHON_APPLICATION: &[Need] = &[
     Need::Namespaces,

@@ -7,6 +7,7 @@ import glob
 import json
 import os
 import queue
+import re
 import socket
 import subprocess
 import threading
@@ -202,6 +203,11 @@ class Baresip:
     def seconds_heard(self):
         """How much is recorded so far: 16 bits a sample behind a head of 44 octets."""
         return (os.path.getsize(self.heard()) - 44) / 2 / self.rate if self.heard() else 0
+
+    def sends_and_receives(self):
+        """Whether packets of sound go both ways now, as the last line of its terminal says in bits a second."""
+        rates = re.findall(r"audio=(\d+)/(\d+)", self.said())
+        return bool(rates) and min(int(rate) for rate in rates[-1]) > 32000
 
     def close(self):
         self.process.terminate()

@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from bare import PATIENCE, Baresip
 from linphone import Linphone
+from twinkle import Twinkle
 
 SERVER, NETNS, WORK = (os.environ[name] for name in ("SERVER", "NETNS", "WORK"))
 # How long a phone's registration lasts, in seconds; baresip renews it after nine tenths of that.
@@ -32,13 +33,12 @@ class Scenario:
     def __init__(self, transports):
         self.transports, self.phones, self.seeds = transports, [], {}
 
-    def phone(self, user, *, password=None, name=None, kind=Baresip, home=False, subscribes=False):
+    def phone(self, user, *, password=None, name=None, kind=Baresip, home=False, subscribes=False, **more):
         number = len(self.phones) + 1
         seed, play = 11 * number, os.path.join(WORK, f"{name or user}.wav")
         subprocess.run(TONES + ["mark", play, "--seed", str(seed), "--secs", "60"], check=True)
-        more = {}
         if kind is Baresip:
-            more = dict(name=name, transport=self.transports[number - 1], refresh=REFRESH, subscribes=subscribes)
+            more |= dict(name=name, transport=self.transports[number - 1], refresh=REFRESH, subscribes=subscribes)
             if home:
                 more |= dict(address=f"192.168.7.{10 + number}")
         phone = kind(user, password or PASSWORDS.get(user, "unknown"), SERVER, WORK, number=number, play=play,

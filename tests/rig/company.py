@@ -8,7 +8,7 @@ import glob
 import os
 import time
 
-from calls import PATIENCE, WORK, Linphone, check, main, meanwhile, ring, until
+from calls import PATIENCE, WORK, Linphone, Twinkle, check, main, meanwhile, ring, until
 
 
 def heard_for(phone, seconds, since=0):
@@ -291,6 +291,53 @@ def attended_transfer(scenario):
     ended(alice)
 
 
+def twinkle_consults_and_transfers(scenario):
+    """Bob, on a Twinkle, asks martin while alice is on hold, and puts the two together (REFER with Replaces). He does so
+    only where he was told that calls are replaced. Before it he puts her on hold and comes back."""
+    bob = scenario.registered("bob", kind=Twinkle)
+    alice, martin = scenario.registered("alice"), scenario.registered("martin")
+    ring_twinkle(alice, bob, "6002")
+    bob.type("answer")
+    connected(alice)
+    for command in ("hold", "retrieve"):
+        bob.type(command)
+        check(bob.until_said("re-INVITE successful"), f"no answer to {command!r}; twinkle said:\n{bob.text}")
+    bob.type("transfer -c 6003")
+    check(martin.wait("CALL_INCOMING"), f"martin does not ring: {martin.seen}; twinkle said:\n{bob.text}")
+    martin.answer()
+    connected(martin)
+    check(bob.until_said("Line 2: far end answered"), f"bob does not talk with martin; twinkle said:\n{bob.text}")
+    bob.type("transfer -c")
+    check(bob.until_said("call successfully referred"), f"the transfer fails; twinkle said:\n{bob.text}")
+    for phone in (alice, martin):
+        # A baresip records nothing more once it was on hold, and Twinkle says nothing.
+        until(lambda: phone.sends_and_receives(), lambda: f"{phone.user} hears nothing; twinkle said:\n{bob.text}")
+    martin.hang_up()
+    ended(alice)
+
+
+def ring_twinkle(caller, called, number):
+    called.since = len(called.text)
+    caller.dial(number)
+    check(called.until_said("incoming call"), f"{called.user} does not ring; twinkle said:\n{called.text}")
+
+
+def digits_of_all_kinds(scenario):
+    """Alice, on a Twinkle, chooses bob in the menu: by telephone events, by INFO, and by tones in the sound."""
+    bob = scenario.registered("bob")
+    for digits in ("rfc2833", "info", "inband"):
+        alice = scenario.registered("alice", kind=Twinkle, digits=digits)
+        alice.dial("7000")
+        check(alice.until_said("far end answered"), f"the menu does not answer; twinkle said:\n{alice.text}")
+        alice.press("2")
+        check(bob.wait("CALL_INCOMING"), f"bob does not ring by {digits}; twinkle said:\n{alice.text}")
+        bob.answer()
+        connected(bob)
+        bob.hang_up()
+        check(alice.until_said("far end ended call"), f"alice is not told of the end; twinkle said:\n{alice.text}")
+        alice.close()
+
+
 def door(scenario):
     """7777 is an application of somebody's own: with the right digits it puts the caller through to alice."""
     bob, alice = scenario.registered("bob"), scenario.registered("alice")
@@ -310,7 +357,7 @@ def door(scenario):
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
     voicemail, voicemail_crash, attendant, codes, menus, park, attended_transfer, linphone_leaves_a_message,
-    door)}
+    twinkle_consults_and_transfers, digits_of_all_kinds, door)}
 
 if __name__ == "__main__":
     main(SCENARIOS)
