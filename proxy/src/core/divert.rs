@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use proto::User;
+use proto::application::Reached;
 use proto::directory::{Settings, When};
 
 use super::effect::Turn;
@@ -12,17 +13,28 @@ use super::means::Means;
 use super::response_context::{Kind, ResponseContext};
 use super::route::{Call, Step};
 
-/// How a call has been forwarded so far.
+/// How a call has been forwarded so far, and may be yet.
 #[derive(Debug, Default)]
 pub(crate) struct Diversions {
-    /// Who has forwarded it, in order.
-    by: Vec<Arc<User>>,
+    /// By whom.
+    pub chain: Chain,
     /// The user that the present step rings alone, and who wants something done when that fails.
     pub ringing: Option<Arc<User>>,
     /// How the present step failed, when a response or the user said so.
     pub failed: Option<u16>,
     /// Branches of earlier steps.
     first_branch: usize,
+}
+
+/// Who has sent a call on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Chain {
+    /// The users among them, in order.
+    by: Vec<Box<str>>,
+    /// How often it was.
+    count: usize,
+    /// The number that it was sent on to; empty where that was to several.
+    at: String,
     /// Diversion values (RFC 5806), the last one first.
     pub diversion: Vec<u8>,
     /// History-Info values (RFC 7044).
@@ -124,7 +136,7 @@ impl ResponseContext {
         before: &[Step],
         to: Option<(When, &str)>,
     ) -> bool {
-        if self.has_diverted(user) || self.plan.diversions.by.len() >= DIVERSIONS_MAX {
+        if self.has_diverted(user) || self.plan.diversions.chain.by.len() >= DIVERSIONS_MAX {
             tracing::info!(
                 call_id = %self.shown_call_id(means),
                 user = user.name,
@@ -146,17 +158,49 @@ impl ResponseContext {
         self.plan.next = 0;
         let reason = to.map_or("follow-me", |(when, _)| reason(when, &user.settings));
         let number = to.map_or("", |(_, number)| number);
-        self.plan.diversions.note(&means.settings.config.domain, user, reason, number);
+        let (domain, chain) = (&means.settings.config.domain, &mut self.plan.diversions.chain);
+        chain.note(domain, user.extension.as_deref().unwrap_or(&user.name), reason, number);
+        chain.by.push(user.name.as_str().into());
         true
     }
 
     fn has_diverted(&self, user: &User) -> bool {
-        self.plan.diversions.by.iter().any(|by| by.name == user.name)
+        self.plan.diversions.chain.by.iter().any(|by| **by == *user.name)
     }
 }
 
-impl Diversions {
-    fn note(&mut self, domain: &str, user: &Arc<User>, reason: &str, to: &str) {
+impl Chain {
+    /// An application has sent on to `to` what was for `by`, and had come to it for a reason; a call that was sent on to
+    /// the application is sent on by that.
+    pub fn sent_on(&self, domain: &str, by: &str, why: Reached, to: &str) -> Self {
+        let reason = match why {
+            _ if !self.at.is_empty() => "unconditional",
+            Reached::Dialled => "unconditional",
+            Reached::NoAnswer => "no-answer",
+            Reached::Busy => "user-busy",
+            Reached::Declined => "deflection",
+            Reached::Unreachable => "unavailable",
+        };
+        let mut chain = self.clone();
+        let by = if self.at.is_empty() { by } else { &self.at };
+        chain.note(domain, by, reason, to);
+        chain
+    }
+
+    /// The header fields of a call as they are from now on.
+    pub fn headers(&self, mut headers: Vec<(String, String)>) -> Vec<(String, String)> {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let is_history = |(name, _): &(String, String)| name.eq_ignore_ascii_case("History-Info");
+        if !self.diversion.is_empty() {
+            if !headers.iter().any(is_history) {
+                headers.push(("History-Info".to_owned(), text(&self.history)));
+            }
+            headers.insert(0, ("Diversion".to_owned(), text(&self.diversion)));
+        }
+        headers
+    }
+
+    fn note(&mut self, domain: &str, by: &str, reason: &str, to: &str) {
         let uri = |number: &str| {
             let mut uri = b"sip:".to_vec();
             sip::uri::escape_user(number.as_bytes(), &mut uri);
@@ -164,7 +208,7 @@ impl Diversions {
             uri.extend_from_slice(domain.as_bytes());
             uri
         };
-        let own = uri(user.extension.as_deref().unwrap_or(&user.name));
+        let own = uri(by);
         let mut value = [b"<", &own[..], b">;reason=", reason.as_bytes(), b";counter=1"].concat();
         if !self.diversion.is_empty() {
             value.extend_from_slice(b", ");
@@ -174,12 +218,13 @@ impl Diversions {
             self.history = [b"<", &own[..], b">;index=1"].concat();
         }
         if !to.is_empty() {
-            let index = format!("1{}", ".1".repeat(self.by.len() + 1));
+            let index = format!("1{}", ".1".repeat(self.count + 1));
             let cause = cause(reason);
             let entry = [b", <", &uri(to)[..], b";cause=", cause, b">;index=", index.as_bytes()].concat();
             self.history.extend_from_slice(&entry);
         }
-        self.by.push(Arc::clone(user));
+        self.count += 1;
+        to.clone_into(&mut self.at);
     }
 }
 
@@ -230,6 +275,8 @@ fn cause(reason: &str) -> &'static [u8] {
     match reason {
         "unconditional" | "do-not-disturb" => b"302",
         "user-busy" => b"486",
+        // Whoever declines has heard it ring.
+        "deflection" => b"487",
         "no-answer" => b"408",
         _ => b"503",
     }

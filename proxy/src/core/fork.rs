@@ -242,7 +242,7 @@ impl ResponseContext {
             record,
             breadth: (breadth_said || branch.breadth < self.breadth).then_some(branch.breadth),
             trusted: settings.is_trusted(remote),
-            diversions: &self.plan.diversions,
+            diversions: &self.plan.diversions.chain,
         }
         .write(&settings, out);
         match self.call {

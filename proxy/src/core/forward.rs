@@ -7,7 +7,7 @@ use sip::transport::{ListenerId, NextHop, Transport};
 use smallvec::SmallVec;
 
 use super::authenticate;
-use super::divert::Diversions;
+use super::divert::Chain;
 use super::record_route::RecordRoutes;
 use super::request;
 use super::route_headers::Way;
@@ -36,7 +36,7 @@ pub(crate) struct Copy<'a> {
     /// True when the next hop is trusted with identities (RFC 3325 §5).
     pub trusted: bool,
     /// Who has forwarded the call.
-    pub diversions: &'a Diversions,
+    pub diversions: &'a Chain,
 }
 
 impl Copy<'_> {

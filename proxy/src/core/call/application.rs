@@ -15,6 +15,7 @@ use super::application_commands::Going;
 use super::application_legs::Ringing;
 use super::application_ring::Order;
 use super::{CALLER, Call};
+use crate::core::divert::Chain;
 use crate::core::effect::{Effect, Turn};
 use crate::core::means::{Means, Waiter};
 use crate::core::plan::application_of;
@@ -48,6 +49,8 @@ pub(crate) struct Runs {
     pub language: String,
     /// How often the call was sent on.
     pub diversions: u8,
+    /// By whom, before it came here.
+    pub chain: Chain,
     /// What the dial plan has left: its decision, and the place of the next step.
     pub rest: Option<(Decision, usize)>,
     /// The number of the last words, and when they have taken too long.

@@ -12,8 +12,9 @@ use sip::transport::NextHop;
 
 use super::application::{Errand, Run};
 use super::application_commands::GoingKind;
-use super::application_ring::{Order, To};
+use super::application_ring::{Order, To, number_of};
 use super::{CALLER, Call, late, write};
+use crate::core::divert::Chain;
 use crate::core::effect::{Effect, Turn};
 use crate::core::means::{Means, Waiter};
 use crate::core::slots::Slot;
@@ -71,7 +72,7 @@ impl Call {
             return self.refuse_command(turn, id, "the leg is in use, or there are too many");
         }
         let within = within.clamp(Duration::from_secs(1), *means.settings.config.ring_timeout);
-        self.begin_ring(means, RingFor::Dial { leg, id }, To::Number(to), Some(within), None);
+        self.begin_ring(means, RingFor::Dial { leg, id }, To::Number(to), Some(within), Chain::default());
     }
 
     /// Sends the caller elsewhere. While somebody is rung the application has the call still, and keeps it when nobody
@@ -82,16 +83,24 @@ impl Call {
             return self.refuse_command(turn, id, "the call was sent on too often, or is just being sent on");
         }
         self.runs.diversions += 1;
-        let by = self.runs.run.as_ref().map(|run| run.started.callee.clone()).unwrap_or_default();
-        let by = if by.number.is_empty() { by.user } else { by.number };
-        let diverted = Some((by, self.runs.diversions));
+        let chain = self.sent_on(means, &to);
         if self.is_unanswered() {
-            let order = self.order(0, To::Number(to), None, diverted, true);
+            let order = self.order(0, To::Number(to), None, chain, true);
             self.leave_run(means, turn, Parting::Transferred);
             means.errands.push_back(Errand::Reroute(self.context, Box::new(order)));
         } else {
-            self.begin_ring(means, RingFor::Transfer { id }, To::Number(to), None, diverted);
+            self.begin_ring(means, RingFor::Transfer { id }, To::Number(to), None, chain);
         }
+    }
+
+    /// Who has sent the call on once this application has.
+    fn sent_on(&self, means: &Means, to: &str) -> Chain {
+        let Some(run) = &self.runs.run else { return self.runs.chain.clone() };
+        let by = &run.started.callee;
+        let by = if by.number.is_empty() { &by.user } else { &by.number };
+        // What is for an application alone has no number.
+        let to = if to.contains('/') { None } else { number_of(&means.settings, to) };
+        self.runs.chain.sent_on(&means.settings.config.domain, by, run.started.why, &to.unwrap_or_default())
     }
 
     /// The dial plan goes on where an application has left its caller; without a step an apology is all there is.
@@ -101,7 +110,7 @@ impl Call {
         } else if self.peer.is_some() || !self.runs.rings.is_empty() || self.over {
             // Somebody talks with the caller, or will.
         } else if let Some((decision, next)) = self.runs.rest.take() {
-            self.begin_ring(means, RingFor::Rest, To::Steps(decision, next), None, None);
+            self.begin_ring(means, RingFor::Rest, To::Steps(decision, next), None, self.runs.chain.clone());
         } else {
             self.apologise(means, turn);
         }
@@ -113,12 +122,12 @@ impl Call {
         why: RingFor,
         to: To,
         within: Option<Duration>,
-        diverted: Option<(String, u8)>,
+        chain: Chain,
     ) {
         self.runs.rung = self.runs.rung.wrapping_add(1);
         let serial = self.runs.rung;
         let hands_over = !matches!(why, RingFor::Dial { .. });
-        let order = self.order(serial, to, within, diverted, hands_over);
+        let order = self.order(serial, to, within, chain, hands_over);
         self.push_ring(means, why, order);
     }
 
@@ -139,7 +148,7 @@ impl Call {
             by,
             caller,
             within: None,
-            diverted: None,
+            chain: Chain::default(),
             hands_over: why != RingFor::Parker && self.transfer.as_ref().is_none_or(|by| by.into.is_none()),
             invite: invite.into(),
         };
@@ -153,19 +162,12 @@ impl Call {
         means.errands.push_back(Errand::Ring(self.id, Box::new(order)));
     }
 
-    fn order(
-        &self,
-        serial: u16,
-        to: To,
-        within: Option<Duration>,
-        diverted: Option<(String, u8)>,
-        hands_over: bool,
-    ) -> Order {
+    fn order(&self, serial: u16, to: To, within: Option<Duration>, chain: Chain, hands_over: bool) -> Order {
         let caller = self.runs.caller.clone();
         let callee = self.runs.run.as_ref().map(|run| run.started.callee.clone()).unwrap_or_default();
         let by = if callee.user.is_empty() { &caller } else { &callee };
         let by = if by.user.is_empty() { Default::default() } else { (by.user.clone(), by.number.clone()) };
-        Order { serial, to, by, caller, within, diverted, hands_over, invite: Box::default() }
+        Order { serial, to, by, caller, within, chain, hands_over, invite: Box::default() }
     }
 
     /// Which context rings.

@@ -13,6 +13,7 @@ use sip::transport::NextHop;
 use sip::uri::Uri;
 
 use crate::core::best::Answer;
+use crate::core::divert::Chain;
 use crate::core::edge::Edge;
 use crate::core::effect::Turn;
 use crate::core::means::Means;
@@ -44,8 +45,8 @@ pub(crate) struct Order {
     pub caller: Party,
     /// For how long at most.
     pub within: Option<Duration>,
-    /// Who sends the call on, and how often it was sent on (RFC 5806 §4).
-    pub diverted: Option<(String, u8)>,
+    /// Who has sent the call on (RFC 5806 §4).
+    pub chain: Chain,
     /// Whether an application may take the call when nobody else does.
     pub hands_over: bool,
     /// The INVITE that is turned to whom is rung; empty for the caller's own.
@@ -69,9 +70,11 @@ impl Edge {
             return self.on_ring_failed(turn, call, order.serial, Reached::Unreachable);
         };
         let decision = order.decision(&self.means.settings, turn);
+        let chain = order.chain.clone();
         let next = if let To::Steps(_, next) = order.to { next } else { 0 };
         self.with_context(turn, slot, |context, means, turn| match decision {
             Some(decision) => {
+                context.plan.diversions.chain = chain;
                 context.plan.rule = Some(decision.rule);
                 context.plan.steps = Some(decision.steps);
                 context.plan.next = next;
@@ -109,8 +112,10 @@ impl Edge {
     /// Sends an INVITE that nobody has answered elsewhere.
     pub(crate) fn reroute(&mut self, turn: &mut Turn<'_>, context: Slot, order: &Order) {
         let decision = order.decision(&self.means.settings, turn);
+        let chain = order.chain.clone();
         self.with_context(turn, context, |context, means, turn| {
             context.held = false;
+            context.plan.diversions.chain = chain;
             match decision {
                 Some(decision) if context.answered.is_none() => context.follow_plan(means, turn, decision),
                 _ => context.answer_ourselves(means, turn, 404, None, &[]),
@@ -168,19 +173,9 @@ impl Order {
             To::Steps(..) => message.request_uri()?.to_vec(),
         };
         let to = [b"<", &uri[..], b">"].concat();
-        let diversion = self.diverted.as_ref().map(|(by, count)| {
-            let mut text = b"<sip:".to_vec();
-            escape(by, &mut text);
-            let domain = &settings.config.domain;
-            text.extend_from_slice(format!("@{domain}>;reason=unconditional;counter={count}").as_bytes());
-            text
-        });
         let mut edit = Edit::new(&message).request_uri(&uri).set(Name::To, &to).body("application/sdp", b"");
         for name in [Name::Route, Name::RecordRoute, Name::ProxyAuthorization, Name::Authorization] {
             edit = edit.remove(name);
-        }
-        if let Some(diversion) = &diversion {
-            edit = edit.push_front(Name::Diversion, diversion);
         }
         let mut octets = Vec::new();
         edit.write(&mut octets);

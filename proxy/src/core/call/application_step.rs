@@ -52,7 +52,11 @@ impl ResponseContext {
         let octets = self.read_request(means);
         let started = self.started(means, &octets, purpose);
         let begun = started.and_then(|started| {
-            means.with_call(turn, slot, |call, means, turn| call.begin_run(means, turn, started, &octets))
+            let chain = self.plan.diversions.chain.clone();
+            means.with_call(turn, slot, |call, means, turn| {
+                call.runs.chain = chain;
+                call.begin_run(means, turn, started, &octets)
+            })
         });
         means.reading = octets;
         if begun != Some(true) {
@@ -120,7 +124,7 @@ impl ResponseContext {
             dialled,
             why: self.reached(),
             language: language(&message),
-            headers: let_through(&message),
+            headers: self.plan.diversions.chain.headers(let_through(&message)),
         })
     }
 

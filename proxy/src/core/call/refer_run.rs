@@ -8,6 +8,7 @@ use sip::dialog::Dialog;
 
 use super::application_step::party;
 use super::{CALLER, Call};
+use crate::core::divert::Chain;
 use crate::core::effect::Turn;
 use crate::core::means::Means;
 
@@ -67,6 +68,7 @@ impl Call {
         // What the call was before stays what it counts for.
         let diversions = self.runs.diversions;
         self.runs.invite = Box::default();
+        self.runs.chain = Chain::default();
         if !self.begin_run(means, turn, started, &invite) && !self.over {
             self.end(means, turn, None, Some(NOBODY_THERE));
         }

@@ -9,7 +9,7 @@ use sip::transport::Transport;
 
 use super::applications::{silenced, step};
 use super::conducted::SDP;
-use super::phone::Got;
+use super::phone::{Dialog, Got};
 use super::plan::ring;
 use super::world::{Setup, World};
 use crate::core::route::{Call, Decision, Directly, Routes, Step, Strategy};
@@ -250,6 +250,69 @@ fn an_unanswered_call_may_be_forwarded_to_an_application() {
         world.say(1, Command::HangUp { leg: 0, status: 486 });
         ends_at_application(world, &sent);
     }
+}
+
+#[test]
+fn an_application_that_sends_a_forwarded_call_on_says_who_had_it() {
+    for answered in [false, true] {
+        let mut world = to_menu("bob forward-busy 7000");
+        world.register(&["alice", "bob", "martin"]);
+        let sent = world.offer("alice", "6002");
+        refuses(&mut world, "bob", 486);
+        let started = world.services.started.take().expect("a run");
+        let (bob, menu) = (
+            "<sip:6002@carillon.local>;reason=user-busy;counter=1",
+            "<sip:7000@carillon.local>;reason=unconditional;counter=1",
+        );
+        let history = "<sip:6002@carillon.local>;index=1, <sip:7000@carillon.local;cause=486>;index=1.1";
+        assert_eq!(
+            started.headers,
+            [("Diversion".into(), bob.into()), ("History-Info".into(), history.into())]
+        );
+        if answered {
+            world.say(1, Command::Answer);
+            let mut caller = Dialog::of_caller(&world.take_only("alice", "200"));
+            world.within("alice", &mut caller, "ACK");
+        }
+        world.say(2, Command::Transfer { leg: 0, target: "sip:6003@carillon.local".into() });
+        let martin = world.take_only("martin", "INVITE");
+        assert_eq!(martin.elements(Name::Diversion), [menu, bob]);
+        let history = format!("{history}, <sip:6003@carillon.local;cause=302>;index=1.1.1");
+        assert_eq!(martin.header(Name::HistoryInfo), history);
+        world.reply("martin", &martin, 486);
+        if answered {
+            world.say(3, Command::HangUp { leg: 0, status: 0 });
+            world.hung_up("alice");
+            world.finish();
+        } else {
+            ends(world, &sent, "486");
+        }
+    }
+}
+
+#[test]
+fn an_application_that_took_an_unanswered_call_says_so_as_it_sends_it_on() {
+    let mut world = super::applications::office();
+    world.offer("alice", "6002");
+    let bob = world.take("bob");
+    world.reply("bob", &bob, 180);
+    world.wait(10_000);
+    silenced(&mut world, "bob", &bob);
+    world.say(1, Command::Answer);
+    let mut caller = Dialog::of_caller(&world.take_only("alice", "200"));
+    world.within("alice", &mut caller, "ACK");
+    // `0` for the operator, who is the same group of phones here.
+    world.say(2, Command::Transfer { leg: 0, target: "6003".into() });
+    let again = world.take_only("bob", "INVITE");
+    assert_eq!(again.header(Name::Diversion), "<sip:6002@carillon.local>;reason=no-answer;counter=1");
+    assert_eq!(
+        again.header(Name::HistoryInfo),
+        "<sip:6002@carillon.local>;index=1, <sip:6003@carillon.local;cause=408>;index=1.1"
+    );
+    world.reply("bob", &again, 486);
+    world.say(3, Command::HangUp { leg: 0, status: 0 });
+    world.hung_up("alice");
+    world.finish();
 }
 
 fn ends_at_application(mut world: World, sent: &Got) {
