@@ -127,6 +127,69 @@ pub enum Ctl {
     /// Users that are kept in the database, beside those of the configuration.
     #[command(subcommand)]
     Users(Users),
+    /// Mailboxes and their messages. Where `carillon voicemail` is a process of its own, name its folder with --state.
+    #[command(subcommand)]
+    Voicemail(Mailboxes),
+}
+
+/// Mailboxes; each is named by its user or extension, a message by its id or how that begins.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Mailboxes {
+    /// What mailboxes hold and may hold, whose PIN they have, and which are locked by wrong PINs.
+    #[command(
+        after_help = "Examples: carillon ctl voicemail list\n          carillon ctl voicemail list bob --json"
+    )]
+    List {
+        /// This one alone. Default: all that hold a message or are locked.
+        mailbox: Option<String>,
+        /// As JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The messages of a mailbox, the oldest first.
+    #[command(after_help = "Example: carillon ctl voicemail messages bob")]
+    Messages {
+        /// Whose.
+        mailbox: String,
+        /// As JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Throw a message away. Lamps follow at once; its sound is removed a day later.
+    #[command(after_help = "Example: carillon ctl voicemail delete bob msg_5f3c")]
+    Delete {
+        /// Whose.
+        mailbox: String,
+        /// Which, as `messages` names it.
+        message: String,
+    },
+    /// Copy a message into a WAV file. It stays new.
+    #[command(after_help = "Examples: carillon ctl voicemail export bob msg_5f3c complaint.wav\n          \
+                      carillon ctl voicemail export bob msg_5f3c - | aplay")]
+    Export {
+        /// Whose.
+        mailbox: String,
+        /// Which, as `messages` names it.
+        message: String,
+        /// The file, which must not be there yet; `-` for standard output.
+        file: PathBuf,
+    },
+    /// Forget the PIN that a user chose: that of the configuration counts again. A locked mailbox is unlocked.
+    #[command(after_help = "Examples: carillon ctl voicemail reset-pin bob\n          \
+                      echo 90210 | carillon ctl voicemail reset-pin bob --new")]
+    ResetPin {
+        /// Whose.
+        mailbox: String,
+        /// Set another one, which is asked for, or read from standard input.
+        #[arg(long)]
+        new: bool,
+    },
+    /// Let PINs be tried again in a mailbox that wrong ones have locked. The PIN stays.
+    #[command(after_help = "Example: carillon ctl voicemail unlock bob")]
+    Unlock {
+        /// Whose.
+        mailbox: String,
+    },
 }
 
 /// Users of the database.
@@ -182,4 +245,5 @@ const EXAMPLES: &str = "Examples:
   carillon --config company.toml        your own
   carillon check company.toml           is it right?
   carillon ctl bindings                 who is registered
-  carillon ctl route 6002 --from alice  what would happen";
+  carillon ctl route 6002 --from alice  what would happen
+  carillon ctl voicemail list           what waits in mailboxes";

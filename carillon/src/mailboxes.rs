@@ -23,7 +23,8 @@ use voicemail::{Owner, Settings, Voicemail, pin};
 
 use crate::cli::Common;
 use crate::config::{self, Config};
-use crate::{attendant, services, state};
+use crate::ctl::mailboxes::Alone;
+use crate::{attendant, ctl, services, state};
 
 /// Where people listen to their messages.
 pub fn number(config: &Config) -> Option<AttachedNumber> {
@@ -112,6 +113,21 @@ pub fn here(
     Ok(Some(runtime.block_on(opened)?))
 }
 
+/// Why this process keeps no mailboxes, for an operator who asks for them.
+pub fn elsewhere(config: &Config) -> String {
+    match config.rpc.applications.get(NAME) {
+        Some(uri) => format!(
+            "the mailboxes are kept by another process, {uri}; on its machine type: carillon ctl voicemail ... --state DIR \
+             (the folder of that process)"
+        ),
+        None if config.voicemail.is_some() => {
+            "this process keeps no mailboxes; name the folder of the one that does with --state DIR"
+                .to_owned()
+        }
+        None => "there are no mailboxes here; write a section [voicemail] in the configuration".to_owned(),
+    }
+}
+
 fn bucket(config: &voicemail::ArchiveConfig) -> Bucket<'_> {
     Bucket {
         name: &config.bucket,
@@ -138,6 +154,7 @@ pub fn run(common: &Common, folder: &Path) -> Result<()> {
         .enable_all()
         .build()?;
     let inside = runtime.enter();
+    let socket = ctl::server::bind(folder)?;
     let trusted = services::folder(&config, folder);
     let registrar = config.rpc.registrar.as_deref().context(
         "carillon voicemail asks the registrar who exists; write [rpc] registrar = \"https://10.0.0.5:5070\"",
@@ -162,6 +179,7 @@ pub fn run(common: &Common, folder: &Path) -> Result<()> {
     });
     tracing::info!(%address, "proxies may hand calls over");
     drop(inside);
+    runtime.spawn(ctl::server::serve(socket, Arc::new(Alone(voicemail.clone()))));
     let health = Health::new();
     if let Some(address) = config.http.listen {
         let registry = Registry::new();
@@ -172,6 +190,7 @@ pub fn run(common: &Common, folder: &Path) -> Result<()> {
         runtime.block_on(serve)?;
     }
     runtime.block_on(until_the_end(&voicemail, &health, common, file))?;
+    let _ = std::fs::remove_file(ctl::socket_path(folder));
     tracing::info!("ended");
     Ok(())
 }

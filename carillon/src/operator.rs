@@ -12,9 +12,10 @@ use proxy::core::route::{Call, Decision, Step, Strategy};
 use proxy::{Command, Posted};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
+use voicemail::Voicemail;
 
-use crate::ctl::Ask;
 use crate::ctl::server::{Answering, Operations};
+use crate::ctl::{Ask, mailboxes};
 use crate::reload::Reload;
 
 /// The rooms that answer.
@@ -31,6 +32,8 @@ pub struct Operator {
     pub inboxes: Arc<[Inbox<Posted>]>,
     /// Reads the configuration again.
     pub reload: Arc<Reload>,
+    /// The mailboxes of this process, or why there are none.
+    pub mailboxes: Result<Voicemail, String>,
     /// Told when the process is to drain.
     pub drain: Arc<Notify>,
 }
@@ -67,6 +70,10 @@ impl Operations for Operator {
                     Ok(json!(format!("{user} is gone.")))
                 }
                 Ask::Settings { user, change } => self.settings(&user, change).await.map(Value::String),
+                Ask::Voicemail(ask) => match &self.mailboxes {
+                    Ok(voicemail) => mailboxes::answer(voicemail, ask).await,
+                    Err(why) => Err(why.clone()),
+                },
                 Ask::SetPassword { user, password } => {
                     let (reply, awaited) = awaited();
                     let asked = self.directory.set_secret(&user, &NewSecret::Password(&password), reply);

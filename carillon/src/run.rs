@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Common;
 use crate::config::{self, Checked, Config};
 use crate::ctl;
+use crate::mailboxes;
 use crate::metrics;
 use crate::operator::Operator;
 use crate::reload::Reload;
@@ -99,6 +100,7 @@ pub fn run(role: Role, common: &Common, folder: &Path) -> Result<()> {
         applications: rooms.applications.keys().cloned().collect(),
         inboxes,
         reload: Arc::clone(&reload),
+        mailboxes: rooms.voicemail.ok_or_else(|| mailboxes::elsewhere(&config)),
         drain: Arc::clone(&drain),
     };
     let health = Health::new();

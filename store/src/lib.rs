@@ -15,7 +15,8 @@ pub use archive::{Archive, Bucket};
 pub use directory::{Directory, LISTED_MAX};
 pub use error::{Cause, DatabaseError, DirectoryError, Key};
 pub use mailboxes::{
-    Delivery, MailboxCounts, MailboxSettings, Mailboxes, MessageMark, Recording, StoredMessage, Take, Tries,
+    Delivery, MailboxCounts, MailboxSettings, MailboxUse, Mailboxes, MessageMark, Recording, StoredMessage,
+    Take, Tries,
 };
 pub use records::{Carried, Recorded, Records};
 pub use user::{

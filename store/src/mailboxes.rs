@@ -12,7 +12,7 @@ use sqlx::{Row, Sqlite, Transaction};
 use crate::database::Database;
 use crate::error::DatabaseError;
 pub use calls::{Delivery, Take, Tries};
-pub use rows::{MailboxCounts, MailboxSettings, Recording, StoredMessage};
+pub use rows::{MailboxCounts, MailboxSettings, MailboxUse, Recording, StoredMessage};
 
 /// The mailboxes of one database. Clones share its connections. Users are named as the directory names them; times are
 /// ms of Unix time.
@@ -113,12 +113,11 @@ impl Mailboxes {
         row.and_then(|row| rows::counts(&row, 0)).map_err(|why| self.error("read", why))
     }
 
-    /// All mailboxes that hold something, by user, with their counts.
-    pub async fn list(&self) -> Result<Vec<(String, MailboxCounts)>, DatabaseError> {
-        let rows = sqlx::query(ALL).fetch_all(self.database.read()).await;
+    /// The mailbox of a user, or all that hold something or are locked, by user.
+    pub async fn list(&self, user: Option<&str>, now_ms: u64) -> Result<Vec<MailboxUse>, DatabaseError> {
+        let rows = sqlx::query(ALL).bind(user).bind(signed(now_ms)).fetch_all(self.database.read()).await;
         let rows = rows.map_err(|why| self.error("read", why))?;
-        let read = |row| Ok((Row::try_get(row, 0)?, rows::counts(row, 1)?));
-        rows.iter().map(|row| read(row).map_err(|why| self.error("read", why))).collect()
+        rows.iter().map(|row| rows::usage(row).map_err(|why| self.error("read", why))).collect()
     }
 
     /// Marks a message of a mailbox; again changes nothing.
@@ -177,8 +176,8 @@ impl Mailboxes {
         Ok(before)
     }
 
-    /// Gives a mailbox another PIN, hashed by whoever asks.
-    pub async fn set_pin(&self, user: &str, pin: &[u8]) -> Result<(), DatabaseError> {
+    /// Gives a mailbox another PIN, hashed by whoever asks; with none, what its owner chose is forgotten.
+    pub async fn set_pin(&self, user: &str, pin: Option<&[u8]>) -> Result<(), DatabaseError> {
         let mut transaction = self.database.write().await?;
         let change = "INSERT INTO mailboxes (user, pin) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET pin = ?2";
         let change = sqlx::query(change).bind(user).bind(pin);
@@ -229,5 +228,14 @@ const LIST: &str = "SELECT * FROM messages WHERE user = ?1 AND deleted_ms IS NUL
 const COUNTS: &str = "SELECT coalesce(sum(is_new), 0), coalesce(sum(1 - is_new), 0), \
                       coalesce(sum(is_new * is_urgent), 0), coalesce(sum((1 - is_new) * is_urgent), 0) \
                       FROM messages WHERE user = ?1 AND deleted_ms IS NULL";
-const ALL: &str = "SELECT user, sum(is_new), sum(1 - is_new), sum(is_new * is_urgent), \
-                   sum((1 - is_new) * is_urgent) FROM messages WHERE deleted_ms IS NULL GROUP BY user ORDER BY user";
+const ALL: &str = "WITH boxes (user) AS ( \
+                       SELECT ?1 WHERE ?1 IS NOT NULL \
+                       UNION SELECT user FROM messages WHERE ?1 IS NULL AND deleted_ms IS NULL \
+                       UNION SELECT mailbox FROM tries WHERE ?1 IS NULL AND locked_ms > ?2) \
+                   SELECT boxes.user, coalesce(sum(is_new), 0), coalesce(sum(1 - is_new), 0), \
+                       coalesce(sum(is_new * is_urgent), 0), coalesce(sum((1 - is_new) * is_urgent), 0), \
+                       coalesce(sum(length_ms), 0), \
+                       coalesce((SELECT locked_ms FROM tries WHERE mailbox = boxes.user), 0), \
+                       EXISTS (SELECT 1 FROM mailboxes own WHERE own.user = boxes.user AND pin IS NOT NULL) \
+                   FROM boxes LEFT JOIN messages ON messages.user = boxes.user AND deleted_ms IS NULL \
+                   GROUP BY boxes.user ORDER BY boxes.user";

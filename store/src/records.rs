@@ -104,6 +104,13 @@ impl Records {
         fs::rename(coming, path)
     }
 
+    /// Where a record is in the folder, into which it is brought where only the archive has it.
+    pub fn bring(&self, name: &str) -> io::Result<PathBuf> {
+        self.fetch(name)?;
+        let path = self.path(&whole(name))?;
+        fs::metadata(&path).map(|_| path)
+    }
+
     /// The octets of a record.
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         self.fetch(name)?;

@@ -78,6 +78,10 @@ fn leaves_a_message_over(role: &str) {
     scene.go_on();
     scene.until("hung up", &mut exchange);
     exchange.part("voicemail").wait_for("a message ");
+    let listed = said(&exchange.ctl_of("voicemail", &["voicemail", "list"]));
+    assert!(listed.contains("\nbob   1"), "{listed}");
+    let elsewhere = said(&exchange.try_ctl(&["voicemail", "list"]));
+    assert!(elsewhere.contains("kept by another process, https://"), "{elsewhere}");
     scene.go_on();
     scene.end(&mut exchange);
     exchange.end();

@@ -152,9 +152,18 @@ impl Exchange {
         self.ctl_command(words).stdin(Stdio::null()).output().expect("the binary runs")
     }
 
+    /// Asks a service that is a process of its own.
+    pub fn ctl_of(&self, role: &str, words: &[&str]) -> Output {
+        self.ctl_at(role, words).stdin(Stdio::null()).output().expect("the binary runs")
+    }
+
     fn ctl_command(&self, words: &[&str]) -> Command {
+        self.ctl_at("state", words)
+    }
+
+    fn ctl_at(&self, state: &str, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.arg("ctl").args(words).arg("--state").arg(self.folder.join("state"));
+        command.arg("ctl").args(words).arg("--state").arg(self.folder.join(state));
         command
     }
 

@@ -1,18 +1,19 @@
-//! Mailboxes and what stands around them: a web address that is told of messages.
+//! Mailboxes and what stands around them: a web address that is told of messages, and operators who look into them.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use store::{Mailboxes, Take};
+use store::{Mailboxes, StoredMessage, Take};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, said};
 use super::ground::Ground;
 use super::needs::NOTHING;
 
 tests! {
-    NOTHING => a_web_address_is_told_though_the_exchange_was_killed_meanwhile;
+    NOTHING => a_web_address_is_told_though_the_exchange_was_killed_meanwhile,
+        an_operator_looks_into_mailboxes_and_sets_them_right;
 }
 
 fn a_web_address_is_told_though_the_exchange_was_killed_meanwhile() {
@@ -47,13 +48,64 @@ fn a_web_address_is_told_though_the_exchange_was_killed_meanwhile() {
     exchange.end();
 }
 
+fn an_operator_looks_into_mailboxes_and_sets_them_right() {
+    let exchange = Exchange::start(Ground::loopback(), "[voicemail]\nextension = \"6099\"\n");
+    let refused = |words: &[&str]| {
+        let output = exchange.try_ctl(words);
+        assert!(!output.status.success(), "{}", said(&output));
+        said(&output)
+    };
+    assert!(exchange.ctl(&["voicemail", "list"]).contains("No mailbox holds a message"));
+    assert!(exchange.ctl(&["voicemail", "messages", "bob"]).contains("empty"));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let opened = runtime.block_on(Mailboxes::open(&exchange.folder.join("state/voicemail.db")));
+    let mailboxes = opened.expect("the exchange has made it");
+    record(&exchange, "voicemail/6002/r-1.wav");
+    let message = StoredMessage {
+        file: "voicemail/6002/r-1.wav".to_owned(),
+        user: "bob".to_owned(),
+        caller: "0123456789".to_owned(),
+        length_ms: 3000,
+        is_new: true,
+        ..StoredMessage::default()
+    };
+    assert!(runtime.block_on(mailboxes.file(&message, 9, 9_000_000)).expect("written"));
+    runtime.block_on(mailboxes.wrong("bob", 1, 1, u64::MAX >> 1)).expect("locked");
+
+    let list = exchange.ctl(&["voicemail", "list"]);
+    assert!(list.starts_with("USER") && list.contains("\nbob   1") && list.contains("100"), "{list}");
+    let letters = exchange.ctl(&["voicemail", "messages", "6002", "--json"]);
+    let id = letters.split('"').find(|word| word.starts_with("msg_")).expect("it is listed with its id");
+    let begins = &id[..12];
+    let wav = exchange.folder.join("complaint.wav");
+    let export = ["voicemail", "export", "bob", begins, wav.to_str().expect("our own folder is UTF-8")];
+    assert!(exchange.ctl(&export).contains("of 0123456789 for bob"));
+    assert!(fs::read(&wav).expect("it is there") == sound());
+    assert!(refused(&export).contains("name a file that is not there yet"));
+    assert!(exchange.ctl(&["voicemail", "list"]).contains("\nbob   1"), "it is new still");
+
+    assert!(exchange.ctl(&["voicemail", "unlock", "bob"]).contains("takes PINs again"));
+    let new = ["voicemail", "reset-pin", "bob", "--new"];
+    assert!(exchange.ctl_typing(&new, "90210\n").contains("a new PIN"));
+    assert!(exchange.ctl(&["voicemail", "list", "bob"]).contains("own"));
+    assert!(refused(&new).contains("the PIN is empty"));
+    assert!(exchange.ctl(&["voicemail", "reset-pin", "bob"]).contains("bob has no PIN"));
+    assert!(exchange.ctl(&["voicemail", "delete", "bob", begins]).contains("is gone"));
+    let again = refused(&["voicemail", "delete", "bob", begins]);
+    assert!(again.contains("carillon ctl voicemail messages bob"), "{again}");
+    let misspelt = refused(&["voicemail", "messages", "Bob"]);
+    assert!(misspelt.contains("bob exists"), "{misspelt}");
+    exchange.end();
+
+    let without = Exchange::start(Ground::loopback(), "");
+    let output = without.try_ctl(&["voicemail", "list"]);
+    assert!(said(&output).contains("[voicemail]"), "{}", said(&output));
+    without.end();
+}
+
 /// Three seconds of sound for bob, of a call that nobody conducts any more: the exchange files them by itself.
 fn left_by_a_call(exchange: &Exchange, runtime: &tokio::runtime::Runtime, mailboxes: &Mailboxes, file: &str) {
-    let path = exchange.folder.join("state/recordings").join(file);
-    fs::create_dir_all(path.parent().expect("a name in a folder")).expect("our own folder");
-    let mut octets = vec![0x55; 46 + 3 * 16_000];
-    octets[28..32].copy_from_slice(&16_000_u32.to_le_bytes());
-    fs::write(path, octets).expect("our own folder");
+    record(exchange, file);
     let take = Take {
         file: file.to_owned(),
         run: "r".to_owned(),
@@ -63,6 +115,19 @@ fn left_by_a_call(exchange: &Exchange, runtime: &tokio::runtime::Runtime, mailbo
         ..Take::default()
     };
     runtime.block_on(mailboxes.begin(&take)).expect("it is noted");
+}
+
+/// Three seconds of sound as the media server writes them.
+fn sound() -> Vec<u8> {
+    let mut octets = vec![0x55; 46 + 3 * 16_000];
+    octets[28..32].copy_from_slice(&16_000_u32.to_le_bytes());
+    octets
+}
+
+fn record(exchange: &Exchange, file: &str) {
+    let path = exchange.folder.join("state/recordings").join(file);
+    fs::create_dir_all(path.parent().expect("a name in a folder")).expect("our own folder");
+    fs::write(path, sound()).expect("our own folder");
 }
 
 /// What comes to a web server: who waits for the answer, the lines of the head, and the body.

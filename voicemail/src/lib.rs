@@ -12,4 +12,4 @@ pub mod pin;
 pub mod service;
 
 pub use config::{ArchiveConfig, Config, WebhookConfig};
-pub use service::{Owner, Settings, Voicemail};
+pub use service::{Letter, Owner, Refused, Settings, Usage, Voicemail};

@@ -1,5 +1,6 @@
 //! The shell: runs by name, each a task with its dialogue; mailboxes are asked between its inputs.
 
+mod administer;
 mod answers;
 mod archive;
 mod forward;
@@ -30,6 +31,7 @@ use store::{DatabaseError, Mailboxes, Records};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
+pub use self::administer::{Letter, Refused, Usage};
 use self::outbox::How;
 use crate::config::Config;
 

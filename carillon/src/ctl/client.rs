@@ -1,5 +1,6 @@
 //! `carillon ctl`: asks the running process and prints what it says.
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -8,13 +9,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-use super::{Answer, Ask, LINE_BYTES_MAX, socket_path};
-use crate::cli::{Ctl, Users};
+use super::{Answer, Ask, LINE_BYTES_MAX, mailboxes, socket_path};
+use crate::cli::{Ctl, Mailboxes, Users};
 
 /// Runs one `ctl` command against the process whose state folder this is.
 pub fn run(command: &Ctl, state: &Path) -> Result<()> {
     let (ask, json) = question(command)?;
     let value = put(&ask, state)?;
+    if let Ctl::Voicemail(Mailboxes::Export { file, .. }) = command {
+        return export(&value, file);
+    }
     let text = if json { serde_json::to_string_pretty(&value)? } else { shown(&ask, &value) };
     // A closed pipe (`| head`) is the reader's wish, not an error.
     let _ = writeln!(io::stdout(), "{}", text.trim_end());
@@ -68,7 +72,45 @@ fn question(command: &Ctl) -> Result<(Ask, bool)> {
         Ctl::Users(Users::Password { user }) => {
             (Ask::SetPassword { user: user.clone(), password: password(user)? }, false)
         }
+        Ctl::Voicemail(of) => {
+            let (ask, json) = of_mailboxes(of)?;
+            (Ask::Voicemail(ask), json)
+        }
     })
+}
+
+fn of_mailboxes(command: &Mailboxes) -> Result<(mailboxes::Mailboxes, bool)> {
+    use mailboxes::Mailboxes as Of;
+    Ok(match command.clone() {
+        Mailboxes::List { mailbox, json } => (Of::List { mailbox }, json),
+        Mailboxes::Messages { mailbox, json } => (Of::Messages { mailbox }, json),
+        Mailboxes::Delete { mailbox, message } => (Of::Delete { mailbox, message }, false),
+        Mailboxes::Export { mailbox, message, .. } => (Of::Sound { mailbox, message }, false),
+        Mailboxes::ResetPin { mailbox, new } => {
+            let pin = new.then(|| secret("PIN", &mailbox)).transpose()?;
+            (Of::ResetPin { mailbox, pin }, false)
+        }
+        Mailboxes::Unlock { mailbox } => (Of::Unlock { mailbox }, false),
+    })
+}
+
+/// Copies the sound, which is on this machine: the socket is.
+fn export(value: &Value, file: &Path) -> Result<()> {
+    let (Some(path), Some(what)) = (value["path"].as_str(), value["what"].as_str()) else {
+        bail!("the answer cannot be read; are both sides of one version?");
+    };
+    let mut sound = File::open(path).with_context(|| {
+        format!("the sound is in {path}, which cannot be read here; are you whom carillon runs as?")
+    })?;
+    if file == Path::new("-") {
+        // A closed pipe is the reader's wish, not an error.
+        let _ = io::copy(&mut sound, &mut io::stdout());
+        return Ok(());
+    }
+    let made = File::create_new(file).and_then(|mut file| io::copy(&mut sound, &mut file));
+    made.with_context(|| format!("{} cannot be made; name a file that is not there yet", file.display()))?;
+    let _ = writeln!(io::stdout(), "{what} is in {}.", file.display());
+    Ok(())
 }
 
 fn now() -> Result<u64> {
@@ -83,15 +125,19 @@ fn moment(text: &str) -> Result<u64> {
 
 /// A password from the terminal or, for scripts, the first line of standard input.
 fn password(user: &str) -> Result<String> {
+    secret("password", user)
+}
+
+fn secret(what: &str, user: &str) -> Result<String> {
     if io::stdin().is_terminal() {
-        eprint!("Password for {user} (it shows while you type): ");
+        eprint!("New {what} of {user} (it shows while you type): ");
     }
     let mut line = String::new();
-    io::stdin().lock().take(1024).read_line(&mut line).context("no password could be read")?;
-    let password = line.trim_end_matches(['\r', '\n']).to_owned();
-    match password.is_empty() {
-        true => bail!("the password is empty; type one, or pipe it in: echo SECRET | carillon ctl users ..."),
-        false => Ok(password),
+    io::stdin().lock().take(1024).read_line(&mut line).with_context(|| format!("no {what} could be read"))?;
+    let secret = line.trim_end_matches(['\r', '\n']).to_owned();
+    match secret.is_empty() {
+        true => bail!("the {what} is empty; type one, or pipe it in: echo SECRET | carillon ctl ..."),
+        false => Ok(secret),
     }
 }
 
@@ -100,6 +146,10 @@ fn shown(ask: &Ask, value: &Value) -> String {
         (Ask::Bindings { .. }, Value::Array(rows)) if rows.is_empty() => "Nobody is registered.".into(),
         (Ask::Calls, Value::Array(rows)) if rows.is_empty() => "Nothing is under way.".into(),
         (Ask::ListUsers, Value::Array(rows)) if rows.is_empty() => "There are no users.".into(),
+        (Ask::Voicemail(mailboxes::Mailboxes::List { .. }), Value::Array(rows)) if rows.is_empty() => {
+            "No mailbox holds a message, and none is locked.".into()
+        }
+        (Ask::Voicemail(_), Value::Array(rows)) if rows.is_empty() => "The mailbox is empty.".into(),
         (_, Value::Array(rows)) => table(rows),
         (_, Value::String(text)) => text.clone(),
         (_, other) => serde_json::to_string_pretty(other).unwrap_or_default(),

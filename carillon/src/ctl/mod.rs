@@ -3,6 +3,7 @@
 //! It is a Unix socket in the state folder that only its owner may open, so it needs no password of its own.
 
 pub mod client;
+pub mod mailboxes;
 pub mod server;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ pub enum Ask {
         /// Its name and value.
         change: Option<(String, String)>,
     },
+    /// Something of the mailboxes.
+    Voicemail(mailboxes::Mailboxes),
     /// A new password for a user of the database.
     SetPassword {
         /// Whose.

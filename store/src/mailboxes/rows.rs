@@ -37,6 +37,21 @@ pub struct MailboxCounts {
     pub old_urgent: u32,
 }
 
+/// How a mailbox is used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MailboxUse {
+    /// Whose it is.
+    pub user: String,
+    /// Its messages.
+    pub counts: MailboxCounts,
+    /// How long they are together, in ms.
+    pub length_ms: u64,
+    /// Until when nobody may try a PIN: Unix time in ms, maybe past; 0 for never.
+    pub locked_ms: u64,
+    /// Its owner has chosen a PIN.
+    pub has_own_pin: bool,
+}
+
 /// What the owner of a mailbox changed. Recordings are names in the record store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MailboxSettings {
@@ -97,6 +112,17 @@ pub(super) fn counts(row: &SqliteRow, first: usize) -> Result<MailboxCounts, sql
         row.try_get::<i64, _>(first + place).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
     };
     Ok(MailboxCounts { new: count(0)?, old: count(1)?, new_urgent: count(2)?, old_urgent: count(3)? })
+}
+
+pub(super) fn usage(row: &SqliteRow) -> Result<MailboxUse, sqlx::Error> {
+    let number = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
+    Ok(MailboxUse {
+        user: row.try_get(0)?,
+        counts: counts(row, 1)?,
+        length_ms: number(5)?,
+        locked_ms: number(6)?,
+        has_own_pin: row.try_get(7)?,
+    })
 }
 
 pub(super) fn settings(row: &SqliteRow) -> Result<MailboxSettings, sqlx::Error> {

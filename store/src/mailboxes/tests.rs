@@ -55,7 +55,8 @@ async fn a_message_is_filed_once_heard_deleted_and_restored() {
     let kept = StoredMessage { is_new: false, ..urgent };
     assert_eq!(mailboxes.messages("bob").await.expect("read"), std::slice::from_ref(&kept));
     assert_eq!(mailboxes.message("b/1.wav").await.expect("read"), Some(kept));
-    assert_eq!(mailboxes.list().await.expect("read"), [("bob".to_owned(), counts)]);
+    let usage = MailboxUse { user: "bob".into(), counts, length_ms: 4000, ..MailboxUse::default() };
+    assert_eq!(mailboxes.list(None, 9).await.expect("read"), [usage]);
     ground.end().await;
 }
 
@@ -78,6 +79,9 @@ async fn a_mailbox_is_locked_after_too_many_wrong_pins() {
     let mailboxes = &ground.mailboxes;
     assert_eq!(mailboxes.wrong("6002", 1, 2, 900).await.expect("counted"), Tries { wrong: 1, locked_ms: 0 });
     assert_eq!(mailboxes.wrong("6002", 2, 2, 900).await.expect("locked"), Tries { wrong: 0, locked_ms: 900 });
+    let usage = MailboxUse { user: "6002".into(), locked_ms: 900, ..MailboxUse::default() };
+    assert_eq!(mailboxes.list(None, 899).await.expect("read"), [usage]);
+    assert_eq!(mailboxes.list(None, 900).await.expect("read"), []);
     mailboxes.right("6002").await.expect("forgotten");
     assert_eq!(mailboxes.tries("6002").await.expect("read"), Tries::default());
     ground.end().await;
@@ -94,7 +98,10 @@ async fn owners_change_their_recordings_and_pins() {
         assert_eq!(mailboxes.settings("bob").await.expect("read").recording(which), Some("b"));
     }
     mailboxes.set_recording("bob", Recording::Busy, None).await.expect("taken away");
-    mailboxes.set_pin("bob", &[7; 52]).await.expect("set");
+    mailboxes.set_pin("bob", Some(&[7; 52])).await.expect("set");
+    let usage = MailboxUse { user: "bob".into(), has_own_pin: true, ..MailboxUse::default() };
+    assert_eq!(mailboxes.list(Some("bob"), 9).await.expect("read"), [usage]);
+    assert_eq!(mailboxes.list(None, 9).await.expect("read"), []);
     let settings = mailboxes.settings("bob").await.expect("read");
     assert_eq!((settings.pin, settings.busy, settings.name), (Some(vec![7; 52]), None, Some("b".into())));
     ground.end().await;

@@ -40,7 +40,7 @@ pub(crate) fn body(message: &StoredMessage, counts: MailboxCounts) -> String {
 pub(crate) fn id(file: &str) -> String {
     let digest = Sha256::digest(file);
     let hex: String = digest.iter().take(16).map(|octet| format!("{octet:02x}")).collect();
-    format!("msg_{hex}")
+    format!("{ID}{hex}")
 }
 
 /// The value of `webhook-signature`; `at_s` is that of `webhook-timestamp`, seconds of Unix time.
@@ -69,6 +69,8 @@ pub(crate) fn key(secret: &str) -> Result<Vec<u8>, String> {
     Ok(key)
 }
 
+/// What ids begin with.
+pub(crate) const ID: &str = "msg_";
 const KEY_OCTETS_MIN: usize = 16;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use proto::User;
+use proto::{ServiceError, User};
 use store::{MessageMark, Recording, StoredMessage};
 
 use super::Shared;
@@ -236,22 +236,23 @@ impl Run {
             return Changed::TooSimple;
         }
         let Ok(Some(user)) = self.shared.owner(number).await else { return Changed::Failed };
-        let salt = node::clock::seed().map(u64::to_le_bytes);
-        let salt: [u8; 16] = std::array::from_fn(|at| salt[at / 8][at % 8]);
-        let Ok(hash) = self.shared.runtime.spawn_blocking(move || pin::hash(&pin, salt)).await else {
-            return Changed::Failed;
-        };
-        match self.shared.mailboxes.set_pin(&user.name, &hash).await {
+        match self.shared.set_pin(&user.name, Some(pin)).await {
             Ok(()) => Changed::Done,
-            Err(why) => {
-                self.shared.failed(&why);
-                Changed::Failed
-            }
+            Err(_) => Changed::Failed,
         }
     }
 }
 
 impl Shared {
+    /// Keeps a PIN, or forgets the one that was chosen.
+    pub(super) async fn set_pin(&self, user: &str, pin: Option<String>) -> Result<(), ServiceError> {
+        let salt = node::clock::seed().map(u64::to_le_bytes);
+        let salt: [u8; 16] = std::array::from_fn(|at| salt[at / 8][at % 8]);
+        let hash = self.runtime.spawn_blocking(move || pin.map(|pin| pin::hash(&pin, salt)));
+        let hash = hash.await.map_err(|why| ServiceError::Unavailable(why.to_string()))?;
+        self.mailboxes.set_pin(user, hash.as_deref()).await.map_err(|why| self.failed(&why))
+    }
+
     pub(super) async fn counts_of(&self, user: &str) -> Counts {
         let counts = self.mailboxes.counts(user).await.map_err(|why| self.failed(&why)).unwrap_or_default();
         Counts {

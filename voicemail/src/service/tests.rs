@@ -1,5 +1,6 @@
 //! The shell with a directory, a database and a conductor of its own.
 
+mod administer;
 mod forward;
 mod webhook;
 
