@@ -1,4 +1,5 @@
-//! Mailboxes and what stands around them: a web address that is told of messages, and operators who look into them.
+//! Mailboxes and what stands around them: a web address that is told of messages, operators who
+//! look into them, and phones and watchers that others wrote, which are told what waits (RFC 3842).
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,11 +10,14 @@ use store::{Mailboxes, StoredMessage, Take};
 
 use super::exchange::{Exchange, said};
 use super::ground::Ground;
-use super::needs::NOTHING;
+use super::needs::{NOTHING, SIPP};
+use super::sipp::{BOB, Run, trusting};
 
 tests! {
     NOTHING => a_web_address_is_told_though_the_exchange_was_killed_meanwhile,
         an_operator_looks_into_mailboxes_and_sets_them_right;
+    SIPP => a_watcher_is_told_what_waits_and_what_does_no_more,
+        a_phone_that_never_asked_is_told_too;
 }
 
 fn a_web_address_is_told_though_the_exchange_was_killed_meanwhile() {
@@ -101,6 +105,52 @@ fn an_operator_looks_into_mailboxes_and_sets_them_right() {
     let output = without.try_ctl(&["voicemail", "list"]);
     assert!(said(&output).contains("[voicemail]"), "{}", said(&output));
     without.end();
+}
+
+fn a_watcher_is_told_what_waits_and_what_does_no_more() {
+    let mut exchange = with_mailboxes();
+    let trace = exchange.folder.join("watched");
+    let messages = trace.to_str().expect("our own folder is UTF-8").to_owned();
+    let watcher = Run::of(&exchange, BOB, "watch.xml", 1, &["-trace_msg", "-message_file", &messages]);
+    exchange.until("bindings", |_| fs::read_to_string(&trace).is_ok_and(|seen| seen.contains("Waiting: no")));
+    leave(&exchange);
+    exchange
+        .until("bindings", |_| fs::read_to_string(&trace).is_ok_and(|seen| seen.contains("Waiting: yes")));
+    throw_away(&exchange);
+    watcher.judge(&mut exchange);
+    exchange.end();
+}
+
+fn a_phone_that_never_asked_is_told_too() {
+    let mut exchange = with_mailboxes();
+    Run::of(&exchange, BOB, "register-open.xml", 1, &[]).judge(&mut exchange);
+    // Two seconds after it has registered, and at each change; SIPp answers from the address that it registered from.
+    Run::of(&exchange, BOB, "lamp-dark.xml", 1, &[]).judge(&mut exchange);
+    let phone = Run::of(&exchange, BOB, "lamp-lit.xml", 1, &[]);
+    leave(&exchange);
+    phone.judge(&mut exchange);
+    let phone = Run::of(&exchange, BOB, "lamp-dark.xml", 1, &[]);
+    throw_away(&exchange);
+    phone.judge(&mut exchange);
+    exchange.end();
+}
+
+/// Whose phones need no password.
+fn with_mailboxes() -> Exchange {
+    trusting(|ground, more| Exchange::start(ground, &format!("{more}\n[voicemail]\nextension = \"6099\"\n")))
+}
+
+/// A message for bob, of which the exchange tells his phones.
+fn leave(exchange: &Exchange) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let opened = runtime.block_on(Mailboxes::open(&exchange.folder.join("state/voicemail.db")));
+    left_by_a_call(exchange, &runtime, &opened.expect("the exchange has made it"), "voicemail/6002/r-1.wav");
+}
+
+fn throw_away(exchange: &Exchange) {
+    let letters = exchange.ctl(&["voicemail", "messages", "bob", "--json"]);
+    let id = letters.split('"').find(|word| word.starts_with("msg_")).expect("it is listed with its id");
+    exchange.ctl(&["voicemail", "delete", "bob", id]);
 }
 
 /// Three seconds of sound for bob, of a call that nobody conducts any more: the exchange files them by itself.
