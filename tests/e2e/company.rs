@@ -15,6 +15,8 @@ use super::spoken;
 
 tests! {
     BARESIP => nobody_answers_and_a_message_is_left_heard_and_deleted,
+        greetings_are_recorded_by_phone_and_callers_hear_them,
+        a_pin_is_changed_by_phone_and_asked_for_then,
         what_was_said_before_a_crash_is_heard_after_it,
         what_was_said_is_heard_though_the_edge_was_killed_apart,
         what_was_said_is_heard_though_the_media_server_was_killed_apart,
@@ -40,6 +42,31 @@ fn a_call_is_parked_and_taken_back_from_another_phone() {
 
 fn nobody_answers_and_a_message_is_left_heard_and_deleted() {
     play("voicemail", &["udp", "udp"]);
+}
+
+fn greetings_are_recorded_by_phone_and_callers_hear_them() {
+    let said = [
+        ("record-busy.wav", Fixed::RecordBusyGreeting),
+        ("record-temporary.wav", Fixed::RecordTemporaryGreeting),
+        ("recording-menu.wav", Fixed::RecordingMenu),
+        ("kept.wav", Fixed::RecordingKept),
+    ];
+    // Nobody is rung for long.
+    let text = example().replace("after = \"10s\"", "after = \"3s\"");
+    play_in(company_hearing(&text, &said), "greetings", &["udp", "udp"]);
+}
+
+fn a_pin_is_changed_by_phone_and_asked_for_then() {
+    let said = [
+        ("which-pin.wav", Fixed::EnterPin),
+        ("wrong-pin.wav", Fixed::WrongPin),
+        ("new-pin.wav", Fixed::EnterNewPin),
+        ("repeat-pin.wav", Fixed::RepeatNewPin),
+        ("pin-changed.wav", Fixed::PinChanged),
+        ("main-menu.wav", Fixed::MailboxMenu),
+    ];
+    let text = example().replace("[voicemail]\n", "[voicemail]\nown_phone_pin = true\n");
+    play_in(company_hearing(&text, &said), "another-pin", &["udp"]);
 }
 
 fn what_was_said_before_a_crash_is_heard_after_it() {
@@ -206,6 +233,13 @@ fn company_apart() -> Exchange {
 /// The same, with further files to compare with.
 fn company_and(text: &str, more: &[(&str, Vec<u8>)]) -> Exchange {
     among(more, |files| Exchange::start_among(Ground::namespace(), files, text))
+}
+
+/// The same, with words to compare with.
+fn company_hearing(text: &str, said: &[(&str, Fixed)]) -> Exchange {
+    let sounds: Vec<_> =
+        said.iter().map(|(name, words)| (*name, french(&[Sentence::Fixed(*words)]))).collect();
+    company_and(text, &sounds)
 }
 
 fn among(more: &[(&str, Vec<u8>)], start: impl Fn(&[(&str, &[u8])]) -> Exchange) -> Exchange {

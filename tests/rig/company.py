@@ -77,6 +77,72 @@ def voicemail(scenario):
     bob.hang_up()
 
 
+def greetings(scenario):
+    """Bob records greetings by phone: one for a busy phone, which alice hears when he declines and not when nobody answers;
+    then a temporary one, which she hears then too."""
+    alice, bob = scenario.registered("alice"), scenario.registered("bob")
+    of_bob = lambda: scenario.hears(alice, "part", "--seed", str(scenario.seeds[bob]), "--min-secs", "1.5")
+
+    def records(keys, asked):
+        """Bob knows the keys that he wants, and does not wait for what is said before."""
+        bob.forget()
+        bob.dial("6099")
+        connected(bob)
+        bob.press(keys)
+        hears(scenario, bob, asked, f"{keys} do not ask for a greeting")
+        spoken_for(5)
+        bob.press("#")
+        hears(scenario, bob, "recording-menu.wav", "bob is not asked what becomes of his greeting")
+        bob.press("1")
+        hears(scenario, bob, "kept.wav", "bob does not hear that his greeting is kept")
+        bob.hang_up()
+
+    def reaches_the_mailbox(declines):
+        alice.forget()
+        bob.forget()
+        ring(alice, bob, "6002")
+        if declines:
+            bob.hang_up()
+        connected(alice)
+
+    records("02", "record-busy.wav")
+    reaches_the_mailbox(declines=True)
+    until(of_bob, lambda: "alice does not hear bob's greeting for a busy phone")
+    alice.hang_up()
+    reaches_the_mailbox(declines=False)
+    hears(scenario, alice, "leave-message.wav", "alice does not hear the mailbox's own greeting")
+    check(not of_bob(), "alice hears the greeting for a busy phone, though nobody answered")
+    alice.hang_up()
+    records("04", "record-temporary.wav")
+    reaches_the_mailbox(declines=False)
+    until(of_bob, lambda: "alice does not hear bob's temporary greeting")
+    alice.hang_up()
+
+
+def another_pin(scenario):
+    """Bob is asked for his PIN on his own phone; he takes another one, and is asked for that from then on."""
+    bob = scenario.registered("bob")
+
+    def opens(pin, keys, sound):
+        bob.forget()
+        bob.dial("6099")
+        connected(bob)
+        hears(scenario, bob, "which-pin.wav", "bob is not asked for his PIN")
+        bob.press(f"{pin}#{keys}")
+        hears(scenario, bob, sound, f"bob does not hear {sound} after {pin}#{keys}")
+
+    opens("2909", "05", "new-pin.wav")
+    bob.press("90210#")
+    hears(scenario, bob, "repeat-pin.wav", "bob is not asked for it again")
+    bob.press("90210#")
+    hears(scenario, bob, "pin-changed.wav", "bob does not hear that his PIN is another one")
+    bob.hang_up()
+    opens("2909", "", "wrong-pin.wav")
+    bob.hang_up()
+    opens("90210", "", "main-menu.wav")
+    bob.hang_up()
+
+
 def voicemail_crash(scenario):
     """The exchange, or a part of it, is killed while alice leaves a message. What she said is there when it is back."""
     alice, bob = scenario.registered("alice"), scenario.registered("bob")
@@ -356,7 +422,7 @@ def door(scenario):
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    voicemail, voicemail_crash, attendant, codes, menus, park, attended_transfer, linphone_leaves_a_message,
+    voicemail, greetings, another_pin, voicemail_crash, attendant, codes, menus, park, attended_transfer, linphone_leaves_a_message,
     twinkle_consults_and_transfers, digits_of_all_kinds, door)}
 
 if __name__ == "__main__":
