@@ -149,10 +149,10 @@ impl Mailboxes {
         self.write(sqlx::query("DELETE FROM deliveries WHERE file = ?1").bind(file)).await
     }
 
-    /// What is due now in one way, at most `count_max`, the longest due first.
+    /// What is due now in one way, at most `count_max`, the longest due first. A message that is not filed yet is not due.
     pub async fn due(&self, how: &str, now_ms: u64, count_max: u32) -> Result<Vec<Delivery>, DatabaseError> {
         let rows = "SELECT id, file, how, tries FROM deliveries WHERE how = ?1 AND due_ms <= ?2 \
-                    ORDER BY due_ms, id LIMIT ?3";
+                    AND EXISTS (SELECT 1 FROM messages WHERE messages.file = deliveries.file) ORDER BY due_ms, id LIMIT ?3";
         let rows = sqlx::query(rows).bind(how).bind(signed(now_ms)).bind(i64::from(count_max));
         let rows = rows.fetch_all(self.database.read()).await.map_err(|why| self.error("read", why))?;
         let due = rows.iter().map(|row| {
@@ -174,7 +174,7 @@ impl Mailboxes {
     }
 
     /// Forgets what nobody needs: messages thrown away before `deleted_before_ms`, those heard and older than
-    /// `heard_before_ms`, tries and answers before `old_ms`. Gives mailbox and file of each message.
+    /// `heard_before_ms`; tries, answers and what was to be told of no message before `old_ms`. Gives mailbox and file of each message.
     pub async fn sweep(
         &self,
         deleted_before_ms: u64,
@@ -183,6 +183,8 @@ impl Mailboxes {
     ) -> Result<Vec<(String, String)>, DatabaseError> {
         self.write(sqlx::query("DELETE FROM tries WHERE at_ms < ?1").bind(signed(old_ms))).await?;
         self.write(sqlx::query("DELETE FROM answers WHERE at_ms < ?1").bind(signed(old_ms))).await?;
+        let unfiled = "DELETE FROM deliveries WHERE due_ms < ?1 AND file NOT IN (SELECT file FROM messages)";
+        self.write(sqlx::query(unfiled).bind(signed(old_ms))).await?;
         let mut transaction = self.database.write().await?;
         let swept =
             "DELETE FROM messages WHERE deleted_ms < ?1 OR (is_new = 0 AND at_ms < ?2) RETURNING user, file";

@@ -113,7 +113,10 @@ async fn what_is_to_be_delivered_waits_until_it_is_due_and_old_things_are_swept(
     let mailboxes = &ground.mailboxes;
     for _ in 0..2 {
         mailboxes.deliver("1", "mail", 5).await.expect("noted");
+        mailboxes.deliver("never filed", "mail", 4).await.expect("noted");
     }
+    assert_eq!(mailboxes.due("mail", 5, 9).await.expect("read"), [], "it is not filed yet");
+    assert!(mailboxes.file(&message("1", 4), 9, 90_000).await.expect("filed"));
     assert_eq!(mailboxes.due("mail", 4, 9).await.expect("read"), []);
     let due = mailboxes.due("mail", 5, 9).await.expect("read");
     assert_eq!((due.len(), due[0].tries, due[0].how.as_str()), (1, 0, "mail"));
@@ -133,5 +136,7 @@ async fn what_is_to_be_delivered_waits_until_it_is_due_and_old_things_are_swept(
     let swept = mailboxes.sweep(6, 40, 5).await.expect("swept");
     assert_eq!(swept, [("bob".into(), "deleted".into()), ("bob".into(), "heard".into())]);
     assert_eq!(mailboxes.answers("r").await.expect("read"), ["two"]);
+    assert!(mailboxes.file(&message("never filed", 60), 9, 90_000).await.expect("filed"));
+    assert_eq!(mailboxes.due("mail", 99, 9).await.expect("read"), [], "what was to be told of it is swept");
     ground.end().await;
 }

@@ -124,7 +124,7 @@ impl Shared {
 
     async fn message(&self, file: &str) -> Result<StoredMessage, String> {
         let message = self.mailboxes.message(file).await.map_err(|why| why.to_string())?;
-        // The call has not filed it, and may still; or it was swept.
+        // It was swept this very moment: there is nothing to tell.
         message.ok_or_else(|| "the message is not in a mailbox".to_owned())
     }
 }

@@ -74,7 +74,6 @@ async fn a_web_address_is_told_of_a_message_once_and_can_tell_that_it_was_us() {
     let mut ground = Ground::within(folder(), web.config()).await;
     ground.leave("r.1").await;
     ground.waiting().await;
-    // The call may be told before it is filed, which is one failed try.
     look(&ground, begun, 600).await;
     look(&ground, begun, 1200).await;
     look(&ground, begun, 7200).await;
