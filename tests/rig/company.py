@@ -30,7 +30,7 @@ def kept():
 
 def hears(scenario, phone, sound, otherwise):
     """Waits until the phone has heard this file of the folder, but for what a busy machine lost of it."""
-    heard = lambda: scenario.hears(phone, "match", "--sound", os.path.join(WORK, sound), "--min-share", ".6")
+    heard = lambda: scenario.hears(phone, "match", "--sound", os.path.join(WORK, sound), "--min-share", ".35")
     until(heard, lambda: otherwise)
 
 
@@ -149,7 +149,7 @@ def voicemail_crash(scenario):
     ring(alice, bob, "6002")
     connected(alice)
     hears(scenario, alice, "leave-message.wav", "alice does not hear what the mailbox says before its tone")
-    spoken_for(6)
+    spoken_for(10)
     meanwhile("speaking")
     alice.hang_up()
     meanwhile("hung up")
@@ -305,7 +305,7 @@ def linphone_leaves_a_message(scenario):
     alice.dial("6002")
     check(bob.wait("CALL_INCOMING"), f"bob does not ring; linphone said:\n{alice.text}")
     greeting = os.path.join(WORK, "leave-message.wav")
-    until(lambda: alice.seconds_heard() and scenario.hears(alice, "match", "--sound", greeting),
+    until(lambda: alice.seconds_heard() and scenario.hears(alice, "match", "--sound", greeting, "--min-share", ".35"),
           lambda: f"alice does not hear what the mailbox says before its tone; linphone said:\n{alice.text}", 15)
     spoken_for(5)
     alice.hang_up()
