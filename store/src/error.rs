@@ -67,7 +67,7 @@ pub enum Key {
 #[derive(Debug, Error)]
 #[error("cannot {doing} {}: {cause}{}", path.display(), cause.next_step(path))]
 pub struct DatabaseError {
-    /// The file.
+    /// The file, or the address of a server without its password.
     pub path: PathBuf,
     /// What was tried: `open`, `read`, `write`.
     pub doing: &'static str,
@@ -104,6 +104,14 @@ pub enum Cause {
         /// The greatest that we know.
         known: i64,
     },
+    /// A PostgreSQL server that cannot be reached, or refuses.
+    #[error("{what}")]
+    Server {
+        /// What it says.
+        what: String,
+        /// What to do.
+        next: &'static str,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(sqlx::Error),
@@ -121,6 +129,32 @@ impl Cause {
         }
     }
 
+    /// Why a PostgreSQL server does not do it (its appendix A has the codes).
+    pub(crate) fn of_server(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+        let next = match (&error, &*code) {
+            (sqlx::Error::Configuration(_), _) => "write postgres://USER:PASSWORD@HOST/DATABASE",
+            (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut, _) => {
+                "start PostgreSQL there, or mend host and port of the address"
+            }
+            (sqlx::Error::Tls(_), _) => "mend its certificate, or the sslmode of the address",
+            (_, "3D000") => "make the database there with `createdb`, or mend its name",
+            (_, "42501") => "let this user make a schema: GRANT CREATE ON DATABASE",
+            (_, "53100") => "make room on its disk",
+            (_, "53300") => "raise its max_connections, or end programs that use it",
+            (_, code) if code.starts_with("28") => {
+                "mend user and password of the address, or its pg_hba.conf"
+            }
+            _ => return Self::Other(error),
+        };
+        let what = match &error {
+            sqlx::Error::PoolTimedOut => "no connection within five seconds".to_owned(),
+            sqlx::Error::Database(error) => error.message().to_owned(),
+            error => error.to_string(),
+        };
+        Self::Server { what, next }
+    }
+
     /// What to do, behind a semicolon; empty when we do not know.
     fn next_step(&self, path: &Path) -> String {
         let folder = path.parent().unwrap_or(path).display();
@@ -135,6 +169,7 @@ impl Cause {
             Self::Damaged(_) => "; put a copy in its place, or move it away to begin anew".to_owned(),
             Self::Foreign => "; move it away, or choose another folder".to_owned(),
             Self::Newer { .. } => "; start the program that wrote it, or a newer one".to_owned(),
+            Self::Server { next, .. } => format!("; {next}"),
             Self::Other(_) => String::new(),
         }
     }

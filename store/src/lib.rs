@@ -9,6 +9,8 @@ mod directory;
 mod error;
 mod mailboxes;
 mod records;
+mod rows;
+mod server;
 mod user;
 
 pub use archive::{Archive, Bucket};

@@ -7,10 +7,10 @@ mod tests;
 
 use std::path::Path;
 
-use sqlx::{Row, Sqlite, Transaction};
-
 use crate::database::Database;
 use crate::error::DatabaseError;
+use crate::rows::{Change, Row, Rows, Value};
+use crate::server::Server;
 pub use calls::{Delivery, Take, Tries};
 pub use rows::{MailboxCounts, MailboxSettings, MailboxUse, Recording, StoredMessage};
 
@@ -20,7 +20,7 @@ pub use rows::{MailboxCounts, MailboxSettings, MailboxUse, Recording, StoredMess
 /// Needs a tokio runtime. A question whose future is dropped changes nothing, or all that it would have.
 #[derive(Debug, Clone)]
 pub struct Mailboxes {
-    database: Database,
+    rows: Rows,
 }
 
 /// What becomes of a message.
@@ -38,9 +38,15 @@ pub enum MessageMark {
 }
 
 impl Mailboxes {
-    /// Opens a database, making it and its folder where they are missing.
+    /// Opens an SQLite file, making it and its folder where they are missing.
     pub async fn open(path: &Path) -> Result<Self, DatabaseError> {
-        Ok(Self { database: Database::open(path, MIGRATIONS).await? })
+        Ok(Self { rows: Rows::File(Database::open(path, MIGRATIONS).await?) })
+    }
+
+    /// Reaches a PostgreSQL server, `postgres://USER:PASSWORD@HOST/DATABASE`, and makes the schema `voicemail` there where it
+    /// is missing.
+    pub async fn connect(url: &str) -> Result<Self, DatabaseError> {
+        Ok(Self { rows: Rows::Server(Server::connect(url, "voicemail", SERVER_MIGRATIONS).await?) })
     }
 
     /// Files a message, and forgets that it was begun; again changes nothing. False: the mailbox holds `messages_max`
@@ -51,32 +57,28 @@ impl Mailboxes {
         messages_max: u32,
         total_ms_max: u64,
     ) -> Result<bool, DatabaseError> {
-        let mut transaction = self.database.write().await?;
-        let there: i64 = self
-            .number(&mut transaction, "SELECT count(*) FROM messages WHERE file = ?1", &message.file)
-            .await?;
-        if there == 0 {
-            let kept = self.number(&mut transaction, KEPT, &message.user).await?;
-            let total = self.number(&mut transaction, TOTAL, &message.user).await?;
-            if kept >= i64::from(messages_max) || total.unsigned_abs() >= total_ms_max {
+        let mut change = self.rows.change().await?;
+        let there = "SELECT 1 FROM messages WHERE file = $1";
+        let there = self.run(&mut change, there, &[(&message.file).into()]).await?;
+        if there.is_empty() {
+            let used = self.run(&mut change, USED, &[(&message.user).into()]).await?;
+            if !self.fits(&used, messages_max, total_ms_max)? {
                 return Ok(false);
             }
-            let done = sqlx::query(INSERT)
-                .bind(&message.file)
-                .bind(&message.user)
-                .bind(&message.caller)
-                .bind(&message.caller_name)
-                .bind(signed(message.at_ms))
-                .bind(i64::from(message.length_ms))
-                .bind(message.is_urgent)
-                .bind(message.is_new)
-                .execute(&mut *transaction)
-                .await;
-            done.map_err(|why| self.error("write", why))?;
+            let values = [
+                (&message.file).into(),
+                (&message.user).into(),
+                (&message.caller).into(),
+                (&message.caller_name).into(),
+                message.at_ms.into(),
+                message.length_ms.into(),
+                message.is_urgent.into(),
+                message.is_new.into(),
+            ];
+            self.run(&mut change, INSERT, &values).await?;
         }
-        let forget = sqlx::query("DELETE FROM takes WHERE file = ?1").bind(&message.file);
-        forget.execute(&mut *transaction).await.map_err(|why| self.error("write", why))?;
-        self.commit(transaction).await?;
+        self.run(&mut change, "DELETE FROM takes WHERE file = $1", &[(&message.file).into()]).await?;
+        self.commit(change).await?;
         Ok(true)
     }
 
@@ -87,64 +89,59 @@ impl Mailboxes {
         messages_max: u32,
         total_ms_max: u64,
     ) -> Result<bool, DatabaseError> {
-        let row = sqlx::query(USED).bind(user).fetch_one(self.database.read()).await;
-        let row = row.map_err(|why| self.error("read", why))?;
-        let read = |place: usize| row.try_get::<i64, _>(place).map_err(|why| self.error("read", why));
-        Ok(read(0)? < i64::from(messages_max) && read(1)?.unsigned_abs() < total_ms_max)
+        let used = self.rows.ask(USED, &[user.into()]).await?;
+        self.fits(&used, messages_max, total_ms_max)
+    }
+
+    fn fits(&self, used: &[Row], messages_max: u32, total_ms_max: u64) -> Result<bool, DatabaseError> {
+        let Some(used) = used.first() else { return Ok(true) };
+        let read = |place: usize| used.number(place).map_err(|why| self.error("read", why));
+        Ok(read(0)? < u64::from(messages_max) && read(1)? < total_ms_max)
     }
 
     /// The messages of a mailbox that are not thrown away, the oldest first.
     pub async fn messages(&self, user: &str) -> Result<Vec<StoredMessage>, DatabaseError> {
-        let rows = sqlx::query(LIST).bind(user).fetch_all(self.database.read()).await;
-        let rows = rows.map_err(|why| self.error("read", why))?;
-        rows.iter().map(|row| rows::message(row).map_err(|why| self.error("read", why))).collect()
+        self.read(&self.rows.ask(LIST, &[user.into()]).await?, rows::message)
     }
 
     /// One message.
     pub async fn message(&self, file: &str) -> Result<Option<StoredMessage>, DatabaseError> {
-        let row = sqlx::query("SELECT * FROM messages WHERE file = ?1").bind(file);
-        let row = row.fetch_optional(self.database.read()).await.map_err(|why| self.error("read", why))?;
-        row.as_ref().map(rows::message).transpose().map_err(|why| self.error("read", why))
+        let rows = self.rows.ask("SELECT * FROM messages WHERE file = $1", &[file.into()]).await?;
+        Ok(self.read(&rows, rows::message)?.pop())
     }
 
     /// How many there are.
     pub async fn counts(&self, user: &str) -> Result<MailboxCounts, DatabaseError> {
-        let row = sqlx::query(COUNTS).bind(user).fetch_one(self.database.read()).await;
-        row.and_then(|row| rows::counts(&row, 0)).map_err(|why| self.error("read", why))
+        let rows = self.rows.ask(COUNTS, &[user.into()]).await?;
+        Ok(self.read(&rows, |row| rows::counts(row, 0))?.pop().unwrap_or_default())
     }
 
     /// The mailbox of a user, or all that hold something or are locked, by user.
     pub async fn list(&self, user: Option<&str>, now_ms: u64) -> Result<Vec<MailboxUse>, DatabaseError> {
-        let rows = sqlx::query(ALL).bind(user).bind(signed(now_ms)).fetch_all(self.database.read()).await;
-        let rows = rows.map_err(|why| self.error("read", why))?;
-        rows.iter().map(|row| rows::usage(row).map_err(|why| self.error("read", why))).collect()
+        self.read(&self.rows.ask(ALL, &[Value::Text(user), now_ms.into()]).await?, rows::usage)
     }
 
     /// Marks a message of a mailbox; again changes nothing.
     pub async fn mark(&self, user: &str, file: &str, mark: MessageMark) -> Result<(), DatabaseError> {
-        let change = match mark {
-            MessageMark::Heard => "UPDATE messages SET is_new = 0 WHERE user = ?1 AND file = ?2",
-            MessageMark::Deleted { .. } | MessageMark::Restored => {
-                "UPDATE messages SET deleted_ms = ?3 WHERE user = ?1 AND file = ?2"
-            }
-        };
-        let mut change = sqlx::query(change).bind(user).bind(file);
+        let (heard, thrown) = (
+            "UPDATE messages SET is_new = 0 WHERE \"user\" = $1 AND file = $2",
+            "UPDATE messages SET deleted_ms = $3 WHERE \"user\" = $1 AND file = $2",
+        );
         match mark {
-            MessageMark::Heard => {}
-            MessageMark::Deleted { at_ms } => change = change.bind(signed(at_ms)),
-            MessageMark::Restored => change = change.bind(None::<i64>),
+            MessageMark::Heard => self.rows.write(heard, &[user.into(), file.into()]).await,
+            MessageMark::Deleted { at_ms } => {
+                self.rows.write(thrown, &[user.into(), file.into(), at_ms.into()]).await
+            }
+            MessageMark::Restored => {
+                self.rows.write(thrown, &[user.into(), file.into(), Value::Number(None)]).await
+            }
         }
-        let mut transaction = self.database.write().await?;
-        change.execute(&mut *transaction).await.map_err(|why| self.error("write", why))?;
-        self.commit(transaction).await
     }
 
     /// What the owner of a mailbox changed.
     pub async fn settings(&self, user: &str) -> Result<MailboxSettings, DatabaseError> {
-        let row = sqlx::query("SELECT * FROM mailboxes WHERE user = ?1").bind(user);
-        let row = row.fetch_optional(self.database.read()).await.map_err(|why| self.error("read", why))?;
-        let read = row.as_ref().map(rows::settings).transpose();
-        Ok(read.map_err(|why| self.error("read", why))?.unwrap_or_default())
+        let rows = self.rows.ask("SELECT * FROM mailboxes WHERE \"user\" = $1", &[user.into()]).await?;
+        Ok(self.read(&rows, rows::settings)?.pop().unwrap_or_default())
     }
 
     /// Puts a recording into its place, or takes it away; gives the one that was there before.
@@ -157,60 +154,59 @@ impl Mailboxes {
         let before = self.settings(user).await?.recording(which).map(str::to_owned);
         let change = match which {
             Recording::Name => {
-                "INSERT INTO mailboxes (user, name) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET name = ?2"
+                "INSERT INTO mailboxes (\"user\", name) VALUES ($1, $2) ON CONFLICT (\"user\") DO UPDATE SET name = $2"
             }
             Recording::NoAnswer => {
-                "INSERT INTO mailboxes (user, no_answer) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET no_answer = ?2"
+                "INSERT INTO mailboxes (\"user\", no_answer) VALUES ($1, $2) \
+                 ON CONFLICT (\"user\") DO UPDATE SET no_answer = $2"
             }
             Recording::Busy => {
-                "INSERT INTO mailboxes (user, busy) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET busy = ?2"
+                "INSERT INTO mailboxes (\"user\", busy) VALUES ($1, $2) ON CONFLICT (\"user\") DO UPDATE SET busy = $2"
             }
             Recording::Temporary => {
-                "INSERT INTO mailboxes (user, temporary) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET temporary = ?2"
+                "INSERT INTO mailboxes (\"user\", temporary) VALUES ($1, $2) \
+                 ON CONFLICT (\"user\") DO UPDATE SET temporary = $2"
             }
         };
-        let mut transaction = self.database.write().await?;
-        let change = sqlx::query(change).bind(user).bind(file);
-        change.execute(&mut *transaction).await.map_err(|why| self.error("write", why))?;
-        self.commit(transaction).await?;
+        self.rows.write(change, &[user.into(), Value::Text(file)]).await?;
         Ok(before)
     }
 
     /// Gives a mailbox another PIN, hashed by whoever asks; with none, what its owner chose is forgotten.
     pub async fn set_pin(&self, user: &str, pin: Option<&[u8]>) -> Result<(), DatabaseError> {
-        let mut transaction = self.database.write().await?;
-        let change = "INSERT INTO mailboxes (user, pin) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET pin = ?2";
-        let change = sqlx::query(change).bind(user).bind(pin);
-        change.execute(&mut *transaction).await.map_err(|why| self.error("write", why))?;
-        self.commit(transaction).await
+        let change = "INSERT INTO mailboxes (\"user\", pin) VALUES ($1, $2) ON CONFLICT (\"user\") DO UPDATE SET pin = $2";
+        self.rows.write(change, &[user.into(), Value::Octets(pin)]).await
     }
 
     /// Ends what is under way. Not needed for safety: what was answered is on the disk.
     pub async fn close(&self) {
-        self.database.close().await;
+        self.rows.close().await;
     }
 
-    async fn number(
+    async fn run(
         &self,
-        transaction: &mut Transaction<'static, Sqlite>,
+        change: &mut Change,
         question: &'static str,
-        of: &str,
-    ) -> Result<i64, DatabaseError> {
-        let row = sqlx::query(question).bind(of).fetch_one(&mut **transaction).await;
-        row.and_then(|row| row.try_get(0)).map_err(|why| self.error("read", why))
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        change.run(question, values).await.map_err(|why| self.error("write", why))
     }
 
-    async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<(), DatabaseError> {
-        transaction.commit().await.map_err(|why| self.error("write", why))
+    async fn commit(&self, change: Change) -> Result<(), DatabaseError> {
+        change.commit().await.map_err(|why| self.error("write", why))
+    }
+
+    fn read<T>(
+        &self,
+        rows: &[Row],
+        read: impl Fn(&Row) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, DatabaseError> {
+        rows.iter().map(|row| read(row).map_err(|why| self.error("read", why))).collect()
     }
 
     fn error(&self, doing: &'static str, why: sqlx::Error) -> DatabaseError {
-        self.database.error(doing, why)
+        self.rows.error(doing, why)
     }
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// In order, and never changed once released.
@@ -219,23 +215,28 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/voicemail/0002_comments.sql"),
 ];
 
-const INSERT: &str = "INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)";
-const KEPT: &str = "SELECT count(*) FROM messages WHERE user = ?1 AND deleted_ms IS NULL";
-const TOTAL: &str = "SELECT coalesce(sum(length_ms), 0) FROM messages WHERE user = ?1 AND deleted_ms IS NULL";
-const USED: &str = "SELECT count(*), coalesce(sum(length_ms), 0) FROM messages \
-                    WHERE user = ?1 AND deleted_ms IS NULL";
-const LIST: &str = "SELECT * FROM messages WHERE user = ?1 AND deleted_ms IS NULL ORDER BY at_ms, file";
-const COUNTS: &str = "SELECT coalesce(sum(is_new), 0), coalesce(sum(1 - is_new), 0), \
-                      coalesce(sum(is_new * is_urgent), 0), coalesce(sum((1 - is_new) * is_urgent), 0) \
-                      FROM messages WHERE user = ?1 AND deleted_ms IS NULL";
-const ALL: &str = "WITH boxes (user) AS ( \
-                       SELECT ?1 WHERE ?1 IS NOT NULL \
-                       UNION SELECT user FROM messages WHERE ?1 IS NULL AND deleted_ms IS NULL \
-                       UNION SELECT mailbox FROM tries WHERE ?1 IS NULL AND locked_ms > ?2) \
-                   SELECT boxes.user, coalesce(sum(is_new), 0), coalesce(sum(1 - is_new), 0), \
-                       coalesce(sum(is_new * is_urgent), 0), coalesce(sum((1 - is_new) * is_urgent), 0), \
-                       coalesce(sum(length_ms), 0), \
-                       coalesce((SELECT locked_ms FROM tries WHERE mailbox = boxes.user), 0), \
-                       EXISTS (SELECT 1 FROM mailboxes own WHERE own.user = boxes.user AND pin IS NOT NULL) \
-                   FROM boxes LEFT JOIN messages ON messages.user = boxes.user AND deleted_ms IS NULL \
-                   GROUP BY boxes.user ORDER BY boxes.user";
+/// The same for PostgreSQL.
+const SERVER_MIGRATIONS: &[&str] = &[include_str!("../migrations/voicemail/postgres/0001_mailboxes.sql")];
+
+const INSERT: &str = "INSERT INTO messages VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)";
+const USED: &str = "SELECT count(*), CAST(coalesce(sum(length_ms), 0) AS BIGINT) FROM messages \
+                    WHERE \"user\" = $1 AND deleted_ms IS NULL";
+const LIST: &str = "SELECT * FROM messages WHERE \"user\" = $1 AND deleted_ms IS NULL ORDER BY at_ms, file";
+const COUNTS: &str = "SELECT CAST(coalesce(sum(is_new), 0) AS BIGINT), \
+                      CAST(coalesce(sum(1 - is_new), 0) AS BIGINT), \
+                      CAST(coalesce(sum(is_new * is_urgent), 0) AS BIGINT), \
+                      CAST(coalesce(sum((1 - is_new) * is_urgent), 0) AS BIGINT) \
+                      FROM messages WHERE \"user\" = $1 AND deleted_ms IS NULL";
+const ALL: &str = "WITH boxes (box) AS ( \
+                       SELECT CAST($1 AS TEXT) WHERE $1 IS NOT NULL \
+                       UNION SELECT \"user\" FROM messages WHERE $1 IS NULL AND deleted_ms IS NULL \
+                       UNION SELECT mailbox FROM tries WHERE $1 IS NULL AND locked_ms > $2) \
+                   SELECT box, CAST(coalesce(sum(is_new), 0) AS BIGINT), \
+                       CAST(coalesce(sum(1 - is_new), 0) AS BIGINT), \
+                       CAST(coalesce(sum(is_new * is_urgent), 0) AS BIGINT), \
+                       CAST(coalesce(sum((1 - is_new) * is_urgent), 0) AS BIGINT), \
+                       CAST(coalesce(sum(length_ms), 0) AS BIGINT), \
+                       coalesce((SELECT locked_ms FROM tries WHERE mailbox = box), 0), \
+                       (SELECT count(*) FROM mailboxes own WHERE own.\"user\" = box AND pin IS NOT NULL) \
+                   FROM boxes LEFT JOIN messages ON messages.\"user\" = box AND deleted_ms IS NULL \
+                   GROUP BY box ORDER BY box";

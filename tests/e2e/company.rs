@@ -40,6 +40,11 @@ fn a_call_is_parked_and_taken_back_from_another_phone() {
     play_in(company(&text), "park", &["udp", "udp", "udp"]);
 }
 
+/// The same with another configuration.
+pub fn voicemail(change: impl FnOnce(&str) -> String) {
+    play_in(company(&change(&example())), "voicemail", &["udp", "udp"]);
+}
+
 fn nobody_answers_and_a_message_is_left_heard_and_deleted() {
     play("voicemail", &["udp", "udp"]);
 }

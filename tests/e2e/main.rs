@@ -29,6 +29,7 @@ mod network;
 mod operation;
 mod outlive;
 mod phones;
+mod postgresql;
 mod scene;
 mod sipp;
 mod spoken;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         tools::tests(),
         apart::tests(),
         archive::tests(),
+        postgresql::tests(),
         conducted::tests(),
         company::tests(),
         crash::tests(),

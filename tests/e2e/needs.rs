@@ -21,6 +21,8 @@ pub enum Need {
     Grpc,
     /// Debian's own Python with numpy, which judges recordings.
     Numpy,
+    /// A PostgreSQL server, not running.
+    Postgresql,
 }
 
 /// baresip, which refuses loopback and so wants a namespace.
@@ -71,6 +73,11 @@ pub const BROWSER: &[Need] =
     &[Need::Namespaces, Need::Program("chromium-headless-shell", "chromium-headless-shell"), Need::JsSip];
 /// A store for recordings.
 pub const S3RVER: &[Need] = &[Need::Program("node", "nodejs"), Need::S3rver];
+/// A PostgreSQL server.
+pub const POSTGRESQL: &[Need] = &[Need::Postgresql];
+/// A PostgreSQL server, and baresip.
+pub const POSTGRESQL_AND_BARESIP: &[Need] =
+    &[Need::Postgresql, Need::Namespaces, Need::Program("baresip", "baresip-core"), Need::Numpy];
 /// What people probe exchanges with that are not theirs.
 pub const SIPVICIOUS: &[Need] = &[Need::Namespaces, Need::Program("svwar", "sipvicious")];
 /// SIPp, and a name server.
@@ -107,6 +114,9 @@ impl Need {
             Self::S3rver => {
                 (!s3rver().is_file()).then(|| "no s3rver (./dev test installs it with npm)".to_owned())
             }
+            Self::Postgresql => {
+                postgresql().is_none().then(|| "no PostgreSQL server (postgresql)".to_owned())
+            }
             Self::PacketQueue => {
                 static HAS: OnceLock<bool> = OnceLock::new();
                 let rule = "iptables -I INPUT -p udp --dport 9 -j NFQUEUE --queue-num 9";
@@ -125,6 +135,13 @@ impl Need {
             }
         }
     }
+}
+
+/// The programs of the newest PostgreSQL server: Debian keeps them out of the path.
+pub fn postgresql() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let programs = versions.flatten().map(|version| version.path().join("bin"));
+    programs.filter(|programs| programs.join("initdb").is_file()).max()
 }
 
 /// Where `./dev test` puts JsSIP.

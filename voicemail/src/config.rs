@@ -51,6 +51,10 @@ pub struct Config {
     /// The file that keeps what is in the mailboxes, an SQLite database; relative to the state folder. Default
     /// `voicemail.db`. The sound is in `[media] recordings`.
     pub database: PathBuf,
+    /// A PostgreSQL server that keeps it in the place of the file: `postgres://USER:PASSWORD@HOST/DATABASE`, with
+    /// `?sslmode=verify-full` where others share the way. Its schema `voicemail` is made where it is missing; one exchange
+    /// uses it. Default: none.
+    pub postgres: Option<Secret>,
     /// Where sound is kept beside the folder. Default: nowhere.
     pub archive: Option<ArchiveConfig>,
     /// How many calls may be in voicemail at a time, some 20 KB each. Default 2000. More are given back to the dial plan.
@@ -177,6 +181,7 @@ impl Default for Config {
             mail: None,
             webhook: None,
             database: "voicemail.db".into(),
+            postgres: None,
             archive: None,
             runs_max: 2000,
         }
@@ -210,6 +215,11 @@ impl Config {
         if self.messages_max == 0 || self.total_max.is_zero() {
             mistakes
                 .push("messages_max and total_max: a mailbox that holds nothing is always full".to_owned());
+        }
+        let is_postgres =
+            |url: &Secret| ["postgres://", "postgresql://"].iter().any(|own| url.reveal().starts_with(own));
+        if self.postgres.as_ref().is_some_and(|url| !is_postgres(url)) {
+            mistakes.push("postgres: write postgres://USER:PASSWORD@HOST/DATABASE".to_owned());
         }
         let in_clear = |endpoint: &String| {
             !endpoint.starts_with("https://")

@@ -110,7 +110,7 @@ struct Counts {
 }
 
 impl Voicemail {
-    /// Opens the mailboxes of `database`, whose sound is in `records`. What a crash left behind is filed as long as
+    /// Opens the mailboxes of `database`, unless a server keeps them; their sound is in `records`. What a crash left behind is filed as long as
     /// `runtime` runs, beginning now.
     pub async fn open(
         settings: Settings,
@@ -118,9 +118,13 @@ impl Voicemail {
         directory: Arc<dyn Directory>,
         runtime: &Handle,
     ) -> Result<Self, DatabaseError> {
+        let mailboxes = match &settings.config.postgres {
+            Some(url) => Mailboxes::connect(url.reveal()).await?,
+            None => Mailboxes::open(&database).await?,
+        };
         let shared = Arc::new(Shared {
             directory,
-            mailboxes: Mailboxes::open(&database).await?,
+            mailboxes,
             records,
             settings: RwLock::new(Arc::new(settings)),
             conductor: RwLock::default(),

@@ -1,7 +1,6 @@
 //! What is kept of a mailbox, as it is read.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use crate::rows::Row;
 
 /// A message, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -93,44 +92,41 @@ impl MailboxSettings {
     }
 }
 
-pub(super) fn message(row: &SqliteRow) -> Result<StoredMessage, sqlx::Error> {
-    let number = |column| row.try_get::<i64, _>(column).map(i64::unsigned_abs);
+pub(super) fn message(row: &Row) -> Result<StoredMessage, sqlx::Error> {
     Ok(StoredMessage {
-        file: row.try_get("file")?,
-        user: row.try_get("user")?,
-        caller: row.try_get("caller")?,
-        caller_name: row.try_get("caller_name")?,
-        at_ms: number("at_ms")?,
-        length_ms: u32::try_from(number("length_ms")?).unwrap_or(u32::MAX),
-        is_urgent: row.try_get("is_urgent")?,
-        is_new: row.try_get("is_new")?,
+        file: row.get("file")?,
+        user: row.get("user")?,
+        caller: row.get("caller")?,
+        caller_name: row.get("caller_name")?,
+        at_ms: row.number("at_ms")?,
+        length_ms: u32::try_from(row.number("length_ms")?).unwrap_or(u32::MAX),
+        is_urgent: row.number("is_urgent")? != 0,
+        is_new: row.number("is_new")? != 0,
     })
 }
 
-pub(super) fn counts(row: &SqliteRow, first: usize) -> Result<MailboxCounts, sqlx::Error> {
-    let count = |place: usize| {
-        row.try_get::<i64, _>(first + place).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
-    };
+pub(super) fn counts(row: &Row, first: usize) -> Result<MailboxCounts, sqlx::Error> {
+    let count =
+        |place: usize| row.number(first + place).map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     Ok(MailboxCounts { new: count(0)?, old: count(1)?, new_urgent: count(2)?, old_urgent: count(3)? })
 }
 
-pub(super) fn usage(row: &SqliteRow) -> Result<MailboxUse, sqlx::Error> {
-    let number = |place: usize| row.try_get::<i64, _>(place).map(i64::unsigned_abs);
+pub(super) fn usage(row: &Row) -> Result<MailboxUse, sqlx::Error> {
     Ok(MailboxUse {
-        user: row.try_get(0)?,
+        user: row.get(0)?,
         counts: counts(row, 1)?,
-        length_ms: number(5)?,
-        locked_ms: number(6)?,
-        has_own_pin: row.try_get(7)?,
+        length_ms: row.number(5)?,
+        locked_ms: row.number(6)?,
+        has_own_pin: row.number(7)? != 0,
     })
 }
 
-pub(super) fn settings(row: &SqliteRow) -> Result<MailboxSettings, sqlx::Error> {
+pub(super) fn settings(row: &Row) -> Result<MailboxSettings, sqlx::Error> {
     Ok(MailboxSettings {
-        pin: row.try_get("pin")?,
-        name: row.try_get("name")?,
-        no_answer: row.try_get("no_answer")?,
-        busy: row.try_get("busy")?,
-        temporary: row.try_get("temporary")?,
+        pin: row.get("pin")?,
+        name: row.get("name")?,
+        no_answer: row.get("no_answer")?,
+        busy: row.get("busy")?,
+        temporary: row.get("temporary")?,
     })
 }
