@@ -72,6 +72,10 @@ pub struct ProxyConfig {
     /// The code with which a user picks up a call that rings at another's phone: `*86002` for extension 6002. Default
     /// `*8`; empty turns it off. Conducted calls alone can be picked up.
     pub pickup: String,
+    /// How long an application may leave a caller whom it has answered in silence, with nothing played, recorded or
+    /// collected and nobody rung or joined, before the dial plan goes on. Default 5 min; `"0s"` for ever. Short ones cut
+    /// programs that think, or that wait for digits without collecting.
+    pub application_idle: Duration,
     /// Calls that the call core conducts at once, from the first ring to the end, some 8 KiB each. Default 20000. More
     /// get 503 with Retry-After.
     pub conducted_max: usize,
@@ -127,6 +131,7 @@ impl Default for ProxyConfig {
             session_expires_min: Duration::from_secs(90),
             music_on_hold: None,
             pickup: "*8".into(),
+            application_idle: Duration::from_secs(300),
             conducted_max: 20_000,
             requests_max: 50_000,
             new_calls_percent: 80,

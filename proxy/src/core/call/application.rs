@@ -82,7 +82,7 @@ pub(crate) struct Run {
     pub going: SmallVec<[Going; 2]>,
     /// Why it ends, unless somebody else is the cause.
     pub parting: Parting,
-    /// When it has had the caller waiting, or its last words, for too long.
+    /// When it has had the caller waiting, in silence, or its last words, for too long.
     pub until: Option<Instant>,
 }
 
@@ -176,8 +176,37 @@ impl Call {
         is_told
     }
 
+    /// Its time begins anew: something was said.
+    pub fn stir(&mut self) {
+        let is_answered = !self.is_unanswered();
+        if let Some(run) = self.runs.run.as_mut().filter(|_| is_answered) {
+            run.until = None;
+        }
+    }
+
+    /// Notes since when the application leaves a caller whom it has answered in silence.
+    pub fn watch_silence(&mut self, means: &Means, now: Instant) {
+        if self.is_unanswered() {
+            return;
+        }
+        let is_alone = self.peer.is_none()
+            && self.transfer.is_none()
+            && self.runs.rings.is_empty()
+            && self.runs.legs.is_empty()
+            && self.runs.held.is_empty();
+        let patience = *means.settings.config.application_idle;
+        let Some(run) = &mut self.runs.run else { return };
+        let is_silent = is_alone && run.going.is_empty() && run.waits == Waits::Nothing;
+        if !is_silent || patience.is_zero() {
+            run.until = None;
+        } else {
+            run.until.get_or_insert(now + patience);
+        }
+    }
+
     /// Tells the application what happened; false when nobody hears it.
     pub fn tell(&mut self, turn: &mut Turn<'_>, what: What) -> bool {
+        self.stir();
         self.runs.run.as_mut().is_some_and(|run| run.tell(turn, what))
     }
 

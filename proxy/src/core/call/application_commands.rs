@@ -102,6 +102,7 @@ impl Call {
     fn on_command(&mut self, means: &mut Means, turn: &mut Turn<'_>, name: &str, id: u32, command: Command) {
         let Some(run) = self.runs.run.as_mut().filter(|run| *run.name == *name) else { return };
         if run.waits == Waits::Nothing {
+            self.stir();
             self.obey(means, turn, id, command);
         } else if run.queue.len() < COMMANDS_MAX {
             run.queue.push_back((id, command));

@@ -200,6 +200,7 @@ impl Means {
         if call.over && !call.lingers() {
             self.calls.remove(&call);
         } else {
+            call.watch_silence(self, turn.now);
             self.calls.put(call);
         }
         Some(result)

@@ -429,6 +429,28 @@ fn an_application_that_goes_away_without_an_answer_leaves_a_480() {
 }
 
 #[test]
+fn an_application_that_has_answered_does_not_keep_a_caller_in_silence_for_ever() {
+    let mut world = world(vec![step("desk/main"), step("voicemail/deposit")]);
+    let mut caller = world.attended();
+    world.wait(299_000);
+    world.media_event(MediaEvent::Digit { leg: Leg::new(0), digit: '5', how: DigitForm::Event });
+    world.told(&["3 digit 0 5"]);
+    world.wait(299_000);
+    world.say(2, play("music"));
+    // What is played is no silence, however long it is.
+    world.wait(900_000);
+    world.media_event(played(1, Ended::Complete));
+    world.told(&["4 played 0 2 Complete"]);
+    world.wait(299_000);
+    world.told(&[]);
+    world.wait(2_000);
+    world.told(&["forget", "1 started voicemail/deposit alice/6001>/7000 7000 Dialled"]);
+    assert_eq!(world.edge.counters().runs_cut, 1);
+    world.bye(&mut caller);
+    world.finish();
+}
+
+#[test]
 fn an_application_that_says_nothing_does_not_keep_a_caller_for_ever() {
     let mut world = world(vec![step("desk/main")]);
     let sent = world.offer("alice", "7000");
