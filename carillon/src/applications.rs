@@ -75,6 +75,7 @@ pub fn attached(config: &Config, menus: Option<&Menus>) -> Attached {
         unanswered: mailboxes::unanswered(config),
         park: config.park.as_ref().map(|park| (park.get_ref().clone(), park.span())),
         anchored: anchored(config),
+        music: music(config),
     }
 }
 
@@ -82,6 +83,16 @@ pub fn attached(config: &Config, menus: Option<&Menus>) -> Attached {
 fn anchored(config: &Config) -> Vec<String> {
     let users = config.user.iter().map(toml::Spanned::get_ref).filter(|user| user.anchor.is_some());
     users.flat_map(|user| [Some(user.name.clone()), user.extension.clone()].into_iter().flatten()).collect()
+}
+
+/// Names and extensions of the users who say what people whom they hold hear.
+fn music(config: &Config) -> Vec<(String, String)> {
+    let of_user = |user: &registrar::config::UserConfig| {
+        let names = [Some(user.name.clone()), user.extension.clone()];
+        let sound = user.music_on_hold.clone();
+        names.into_iter().flatten().filter_map(move |name| Some((name, sound.clone()?))).collect::<Vec<_>>()
+    };
+    config.user.iter().flat_map(|user| of_user(user.get_ref())).collect()
 }
 
 /// Tells people of numbers at which nobody answers, and of mailboxes that do not.

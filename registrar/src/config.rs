@@ -101,6 +101,9 @@ pub struct UserConfig {
     /// `"always"`: the media of this user's calls go through a media server, whatever `[proxy] anchor` says. Default: as
     /// it says.
     pub anchor: Option<Anchor>,
+    /// What whoever this user puts on hold or parks hears, in calls whose media go through us: a sound file, or `""`
+    /// for silence. Default: as the route or `[proxy] music_on_hold` says.
+    pub music_on_hold: Option<String>,
     /// The password in clear. It is hashed when loaded and then forgotten.
     pub password: Option<Secret>,
     /// A file whose first line is the password; relative to the configuration's folder.

@@ -43,6 +43,9 @@ pub struct RouteConfig {
     /// Whose media go through a media server in these calls: `never`, `nat` or `always`. Default: as `[proxy] anchor`
     /// says.
     pub anchor: Option<super::Anchor>,
+    /// What people on hold hear in these calls, where no `[[user]]` who holds them says otherwise: a sound file, or `""`
+    /// for silence. Default: as `[proxy] music_on_hold` says.
+    pub music_on_hold: Option<String>,
     /// What to do, in order: the next step is taken when one fails.
     pub steps: Vec<StepConfig>,
 }

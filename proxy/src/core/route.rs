@@ -16,6 +16,12 @@ pub trait Routes: Send + Sync {
         None
     }
 
+    /// What somebody on hold hears in a call of that rule whom this user (name or extension) holds; `None` where `[proxy]
+    /// music_on_hold` says so.
+    fn music(&self, _rule: Option<&str>, _holder: Option<&str>) -> Option<&str> {
+        None
+    }
+
     /// How long a call may be parked at that number before who parked it is rung back; `None` for what is no slot.
     fn park(&self, _number: &str) -> Option<Duration> {
         None

@@ -7,7 +7,7 @@ use proto::media::{self, Repeat, Sound, Tone};
 use sip::message::Message;
 use sip::transaction::TransactionId;
 
-use super::{Call, write};
+use super::{CALLER, Call, write};
 use crate::core::effect::{Effect, Turn};
 use crate::core::means::{Means, Waiter};
 
@@ -29,7 +29,10 @@ impl Call {
             return self.stop(means, turn, number, 0);
         }
         let settings = std::sync::Arc::clone(&means.settings);
-        let sound = match settings.config.music_on_hold.as_deref() {
+        let parked_by = self.parked.as_ref().map(|parked| &*parked.by).filter(|_| number == CALLER);
+        let holder = self.partner(number).and_then(|other| Some(&*self.leg(other)?.user.as_ref()?.name));
+        let own = settings.routes.music(self.rule.as_deref(), parked_by.or(holder));
+        let sound = match own.or(settings.config.music_on_hold.as_deref()) {
             Some("") => return,
             Some(file) => Sound::File(file),
             None => Sound::Tone(ON_HOLD),

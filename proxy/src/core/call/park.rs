@@ -18,7 +18,7 @@ pub(crate) struct Parked {
     /// Where it is taken back.
     pub place: Place,
     /// What rings who parked it; empty where that was no user of ours.
-    by: String,
+    pub by: String,
     /// How long until he is rung.
     after: Duration,
     /// When he is; nothing while he rings.

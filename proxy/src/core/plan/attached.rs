@@ -26,6 +26,8 @@ pub struct Attached {
     pub park: Option<(ParkConfig, Range<usize>)>,
     /// Names and extensions of the users whose media go through us.
     pub anchored: Vec<String>,
+    /// What whoever is put on hold by a user hears: his name or extension, and the sound.
+    pub music: Vec<(String, String)>,
 }
 
 /// A number at which an application answers.
@@ -70,6 +72,8 @@ impl Builder<'_> {
             self.errors.push(PlanError { at: at.clone(), what: format!("park: {what}") });
         }
         self.plan.unanswered.clone_from(&attached.unanswered);
+        let music = attached.music.iter().map(|(user, sound)| (user.as_str().into(), sound.as_str().into()));
+        self.plan.music_of_users = music.collect();
         self.plan.anchored = attached.anchored.iter().map(|user| user.as_str().into()).collect();
     }
 

@@ -93,6 +93,9 @@ impl Builder<'_> {
         match (conditions, steps) {
             (Ok((from, when)), Ok(steps)) => {
                 let decision = Decision { rule: name.as_str().into(), steps: steps.into() };
+                let music =
+                    route.music_on_hold.as_deref().map(|sound| (Arc::clone(&decision.rule), sound.into()));
+                self.plan.music.extend(music);
                 self.plan.anchors.extend(route.anchor.map(|anchor| (Arc::clone(&decision.rule), anchor)));
                 self.push(Rule::new(pattern, from, when, decision), &written.span());
             }

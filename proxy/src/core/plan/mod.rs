@@ -39,6 +39,10 @@ pub struct Plan {
     anchors: Vec<(Arc<str>, Anchor)>,
     /// Users, by name and extension, whose media always do.
     anchored: HashSet<Box<str>>,
+    /// Rules that say what people on hold hear.
+    music: HashMap<Arc<str>, Box<str>>,
+    /// The same by user, by name and extension.
+    music_of_users: HashMap<Box<str>, Box<str>>,
 }
 
 #[derive(Debug)]
@@ -90,6 +94,8 @@ impl Plan {
             pickups: Vec::new(),
             anchors: Vec::new(),
             anchored: HashSet::new(),
+            music: HashMap::new(),
+            music_of_users: HashMap::new(),
         }
     }
 
@@ -127,6 +133,11 @@ impl Routes for Plan {
         }
         let of_rule = |(rule, _): &&(Arc<str>, Anchor)| Arc::ptr_eq(rule, &decision.rule);
         self.anchors.iter().find(of_rule).map(|(_, anchor)| *anchor)
+    }
+
+    fn music(&self, rule: Option<&str>, holder: Option<&str>) -> Option<&str> {
+        let of_user = holder.and_then(|user| self.music_of_users.get(user));
+        of_user.or_else(|| self.music.get(rule?)).map(|sound| &**sound)
     }
 
     fn park(&self, number: &str) -> Option<Duration> {

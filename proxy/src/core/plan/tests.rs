@@ -37,6 +37,7 @@ fn attached() -> Attached {
         unanswered: None,
         park: None,
         anchored: vec!["bob".into(), "6002".into()],
+        music: vec![("bob".into(), "bob.wav".into())],
     }
 }
 
@@ -284,6 +285,21 @@ fn slots_are_numbers_of_their_own_where_calls_are_parked() {
     ] {
         let errors = build(slots, routes).expect_err(what);
         assert_eq!((&*errors[0].what, errors[0].at.clone()), (what, 3..5));
+    }
+}
+
+#[test]
+fn who_holds_says_what_is_heard_and_then_the_route() {
+    let text = "[[route]]\nname = \"shop\"\nextension = \"9\"\nmusic_on_hold = \"shop.wav\"\nsteps = [{ ring = \"bob\" }]\n";
+    let (plan, _) = built(text).expect("a plan");
+    for (rule, holder, heard) in [
+        (Some("shop"), Some("bob"), Some("bob.wav")),
+        (Some("shop"), Some("alice"), Some("shop.wav")),
+        (Some("shop"), None, Some("shop.wav")),
+        (Some("other"), Some("alice"), None),
+        (None, None, None),
+    ] {
+        assert_eq!(plan.music(rule, holder), heard, "{rule:?} {holder:?}");
     }
 }
 

@@ -38,6 +38,10 @@ impl Routes for Office {
         Some(((*slot).into(), Duration::from_secs(60)))
     }
 
+    fn music(&self, _: Option<&str>, holder: Option<&str>) -> Option<&str> {
+        holder.filter(|holder| ["martin", "6003"].contains(holder)).map(|_| "martin.wav")
+    }
+
     fn pick_up_together(&self, one: &[&str], other: &[&str]) -> bool {
         let has = |user: &[&str]| user.iter().any(|name| ["bob", "martin"].contains(name));
         has(one) && has(other)
@@ -90,6 +94,43 @@ fn a_call_is_parked_and_taken_back_from_any_phone() {
     world.within("martin", &mut martin, "BYE");
     world.take_only("martin", "200");
     world.hung_up("alice");
+    world.finish();
+}
+
+#[test]
+fn who_holds_or_parks_somebody_says_what_he_hears() {
+    let mut world = office();
+    world.register(&["alice", "martin"]);
+    world.offer("alice", "martin");
+    let invite = world.take("martin");
+    world.reply_sdp("martin", &invite, 200, "martin");
+    let mut alice = Dialog::of_caller(&world.take_only("alice", "200"));
+    world.within("alice", &mut alice, "ACK");
+    world.take_only("martin", "ACK");
+    let mut martin = Dialog::of_callee(&invite, &world.at("martin").clone());
+    let hold = "v=0\r\nm=audio 9 RTP/AVP 0\r\na=sendonly\r\n";
+    for (who, other, heard) in
+        [("martin", "alice", "play 0 #1 martin.wav"), ("alice", "martin", "play 1 #2 tone")]
+    {
+        let dialog = if who == "martin" { &mut martin } else { &mut alice };
+        for offer in [hold, "v=0\r\na=sendrecv\r\n"] {
+            world.within_sdp(who, dialog, "INVITE", offer);
+            let invite = world.take_only(other, "INVITE");
+            world.reply_sdp(other, &invite, 200, other);
+            world.take_only(who, "200");
+            world.within(who, dialog, "ACK");
+            world.take_only(other, "ACK");
+            if offer == hold {
+                assert_eq!(world.services.media.last().map(String::as_str), Some(heard));
+            }
+        }
+    }
+    world.refer("martin", &mut martin, "sip:701@carillon.local");
+    world.hung_up("martin");
+    assert!(world.services.media.contains(&"play 0 #3 martin.wav".to_owned()), "{:?}", world.services.media);
+    world.renewed("alice");
+    world.within("alice", &mut alice, "BYE");
+    world.take_only("alice", "200");
     world.finish();
 }
 
