@@ -37,7 +37,8 @@ tests! {
 
 fn a_call_is_parked_and_taken_back_from_another_phone() {
     let text = example().replace("[proxy]\n", "[proxy]\nmusic_on_hold = \"bonsoir.wav\"\n");
-    play_in(company(&text), "park", &["udp", "udp", "udp"]);
+    let slot = french(&[Sentence::Digits("701")]);
+    play_in(company_and(&text, &[("slot.wav", slot)]), "park", &["udp", "udp", "udp"]);
 }
 
 /// The same with another configuration.

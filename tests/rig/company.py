@@ -313,13 +313,20 @@ def linphone_leaves_a_message(scenario):
 
 
 def park(scenario):
-    """Alice calls bob, who parks her at 701: she hears music there, until martin dials 701 and talks with her."""
+    """Who dials 700 hears which slot is free: 701. Alice calls bob, who parks her by 700, and is told where by a text. She
+    hears music there, until martin dials 701 and talks with her."""
     alice, bob, martin = (scenario.registered(user) for user in ("alice", "bob", "martin"))
+    martin.dial("700")
+    connected(martin)
+    hears(scenario, martin, "slot.wav", "martin does not hear which slot is free")
+    martin.hang_up()
+    ended(martin)
+    martin.forget()
     ring(alice, bob, "6002")
     bob.answer()
     connected(bob)
     heard_for(alice, 2)
-    bob.transfer("701")
+    bob.transfer("700")
     ended(bob)
     check(not alice.wait("CALL_CLOSED", 1), f"alice's call ends with bob's: {alice.seen}")
     hears(scenario, alice, "bonsoir.wav", "alice hears no music")
