@@ -3,7 +3,7 @@
 //! [`Encoder`] and [`Decoder`], and a line in [`Codec::of`].
 
 pub mod g711;
-mod g722;
+pub mod g722;
 mod l16;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,13 @@
 //! G.722 at 64 kbit/s, by the `audio-codec` crate: 16,000 samples a second, an octet for two of them.
 
+mod loudness;
+
 use std::fmt;
 
 use audio_codec::g722::{G722Decoder, G722Encoder};
 use audio_codec::{Decoder as _, Encoder as _};
+
+pub use loudness::Loudness;
 
 /// An encoder with its state.
 pub struct Encoder(Box<G722Encoder>);

@@ -1,6 +1,7 @@
 //! How a call sounds, while it is up and behind it.
 
 use proto::media::{Flow, LegStatistics, Repeat, Theirs};
+use rtp::codec::Codec;
 use rtp::ntp::{NtpTime, short_units};
 use rtp::rtcp::{Compound, ReportBlock, Rtcp, Rule, SenderInfo, Writer};
 
@@ -96,6 +97,49 @@ fn a_microphone_that_is_off_is_noticed() {
     assert_eq!(told, [(9, (1, Flow::Quiet)), (14, (1, Flow::Heard))]);
     assert!((13_000..15_000).contains(&world.statistics(B).quiet_ms));
     assert_eq!(world.statistics(A).quiet_ms, 0);
+}
+
+/// Packets of a second in some codec: noise as loud as speech, or the hiss of an idle line.
+fn noise(codec: Codec, peak: i32) -> Vec<Vec<u8>> {
+    let (mut encoder, mut seed) = (codec.encoder(), 1_u32);
+    let mut packet = || {
+        let mut sample = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (i32::from((seed >> 16) as u16) % (2 * peak + 1) - peak) as i16
+        };
+        let samples: Vec<i16> = (0..codec.samples(20)).map(|_| sample()).collect();
+        let mut payload = Vec::new();
+        encoder.encode(&samples, &mut payload);
+        payload
+    };
+    (0..50).map(|_| packet()).collect()
+}
+
+#[test]
+fn a_microphone_that_is_off_is_noticed_in_every_codec_that_we_know() {
+    for (codec, number, line) in [(Codec::G722, 9, "9 G722/8000"), (Codec::Pcma, 8, "8 PCMA/8000")] {
+        let mut world = World::new();
+        let text = format!("m=audio PORT RTP/AVP {number}\r\na=rtpmap:{line}\r\n");
+        let said = |host: &str, port: u16| {
+            let media = text.replace("PORT", &port.to_string());
+            format!("v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n{media}")
+        };
+        world.offer(A, B, &said(ALICE, 4000)).unwrap();
+        world.answer(B, A, &said(BOB, 5000)).unwrap();
+        let (speech, hiss) = (noise(codec, 2000), noise(codec, 16));
+        let mut told = Vec::new();
+        for second in 0..16 {
+            let bobs = if (2..14).contains(&second) { &hiss } else { &speech };
+            for (at, (alice, bob)) in speech.iter().zip(bobs).enumerate() {
+                let sequence = second * 50 + at as u16;
+                world.packet("192.0.2.1:4000", 30_000, &rtp(number, sequence, alice));
+                world.packet("192.0.2.2:5000", 30_002, &rtp(number, sequence, bob));
+                world.wait(20);
+            }
+            told.extend(world.look().into_iter().map(|what| (second, what)));
+        }
+        assert_eq!(told, [(12, (1, Flow::Quiet)), (14, (1, Flow::Heard))], "{codec:?}");
+    }
 }
 
 fn sender_report(ssrc: u32, ntp: NtpTime, block: Option<ReportBlock>) -> Vec<u8> {
