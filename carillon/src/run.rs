@@ -196,7 +196,7 @@ fn shards(
     }
     match (&rooms.media, inboxes) {
         (Some(media), Some(inboxes)) => media.follow(Arc::new(MediaEvents(inboxes))),
-        _ if config.proxy.anchor != Anchor::Never => {
+        _ if matches!(config.proxy.anchor, Some(Anchor::Nat | Anchor::Always)) => {
             tracing::warn!("[proxy] anchor wants a media server, and there is none: such calls are refused");
         }
         _ => {}

@@ -7,11 +7,10 @@ use node::config::{Duration, Network};
 use serde::Deserialize;
 
 /// Whose media go through a media server of ours.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Anchor {
-    /// Nobody's: calls are proxied, and media go from phone to phone.
-    #[default]
+    /// Nobody's, as long as phones can do without: they go from phone to phone.
     Never,
     /// Those of calls with a phone behind NAT at either end.
     Nat,
@@ -56,9 +55,13 @@ pub struct ProxyConfig {
     /// ends only the phones of its step, and the next step is taken.
     pub decline_ends_call: bool,
     /// Whose media go through a media server of ours: `never`, `nat` (calls with a phone behind NAT), or `always`.
-    /// Default `never`. Such a call is conducted: it has a dialog with each phone, and holds memory and ports until
-    /// it ends. Without a media server it is refused with 500.
-    pub anchor: Anchor,
+    /// Such a call is conducted: it has a dialog with each phone, and holds memory and ports until it ends. Without a
+    /// media server it is refused with 500. Default: those that need it. A call that an application may get is
+    /// conducted whatever this says, and its media go from phone to phone until an application, a transfer, a parking
+    /// place or music on hold has it; by default they go through the media server from the first ring where a phone of
+    /// it is behind NAT, where the two speak IPv4 and IPv6, and towards whoever is no user of ours, so that what a trunk
+    /// says before it answers is heard. With `never` such a caller hears what his own phone plays until the answer.
+    pub anchor: Option<Anchor>,
     /// How long a session of a conducted call lasts without a sign of its phone, where that does session timers
     /// (RFC 4028): a phone that vanished is noticed then, at the latest. Default 30 min, the standard's choice;
     /// `"0s"` asks no phone for it, and still agrees with those that ask.
@@ -126,7 +129,7 @@ impl Default for ProxyConfig {
             ring_timeout: Duration::from_secs(180),
             follow_redirects: true,
             decline_ends_call: true,
-            anchor: Anchor::Never,
+            anchor: None,
             session_expires: Duration::from_secs(1800),
             session_expires_min: Duration::from_secs(90),
             music_on_hold: None,

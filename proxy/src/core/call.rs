@@ -28,6 +28,7 @@ pub(crate) mod invite;
 pub(crate) mod late;
 pub(crate) mod leg;
 pub(crate) mod media;
+pub(crate) mod origin;
 pub(crate) mod park;
 pub(crate) mod pickup;
 pub(crate) mod refer;
@@ -36,6 +37,7 @@ pub(crate) mod reliable;
 pub(crate) mod renew;
 pub(crate) mod session_timer;
 pub(crate) mod slot;
+pub(crate) mod straight;
 pub(crate) mod table;
 pub(crate) mod write;
 
@@ -95,7 +97,9 @@ pub(crate) struct Call {
     pub transfers: u8,
     /// How many crossings there were.
     pub serial: u16,
-    /// True when media were described.
+    /// How far the media may go from phone to phone.
+    pub straight: straight::Straight,
+    /// True when the media server knows of it.
     pub has_media: bool,
     /// Why the call ends as soon as the caller has acknowledged (RFC 3261 §15); empty for no reason.
     pub ending: Option<Box<str>>,

@@ -6,7 +6,7 @@ use sip::message::Message;
 
 use super::application_media::OURSELVES;
 use super::crossing::{Kind, Repeat, Stage};
-use super::media::Role;
+use super::media::{Role, Shown};
 use super::{CALLER, Call, write};
 use crate::core::effect::Turn;
 use crate::core::means::{Means, Waiter};
@@ -26,10 +26,8 @@ impl Call {
         let Some(leg) = self.leg_mut(to) else { return };
         let Some(hop) = leg.hop() else { return };
         let via = write::via(means, leg, &hop);
-        if let Some(sdp) = sdp {
-            leg.said = sdp.into();
-        }
-        let body = sdp.map(|sdp| ("application/sdp", sdp));
+        let sdp = sdp.map(|sdp| leg.tell(sdp));
+        let body = sdp.as_deref().map(|sdp| ("application/sdp", sdp));
         let outgoing = Outgoing { body, ..Outgoing::new(via.as_bytes()) };
         leg.ack.clear();
         if let Some(dialog) = &leg.dialog {
@@ -114,6 +112,7 @@ impl Call {
         });
         let Some(crossing) = waits else { return };
         let (serial, done, from, to) = (crossing.serial, crossing.acknowledged, crossing.from, crossing.to);
+        let straight = crossing.straight;
         if let Some(reason) = self.ending.take() {
             self.finish_crossing(means, serial);
             let reason = Some(reason.as_bytes()).filter(|reason| !reason.is_empty());
@@ -132,10 +131,14 @@ impl Call {
             self.finish_crossing(means, serial);
             return self.end(means, turn, None, Some(NO_ANSWER));
         };
-        let passing = self.passing(Role::Answer, from, to, sdp);
+        let passing = self.passing(Role::Answer, from, to, sdp, straight);
         let who = Waiter::Crossing(self.id, serial);
         match self.describe(means, turn, who, passing) {
-            Ok(ticket) => {
+            Ok(Shown::AsItIs) => {
+                self.acknowledge_leg(means, turn, serial, Some(sdp));
+                self.finish_crossing(means, serial);
+            }
+            Ok(Shown::Asked(ticket)) => {
                 if let Some(crossing) = self.crossing(serial) {
                     crossing.stage = Stage::Confirming;
                     crossing.asked = Some(ticket);

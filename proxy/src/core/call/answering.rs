@@ -10,7 +10,7 @@ use sip::transaction::TransactionId;
 use sip::transport::NextHop;
 use smallvec::SmallVec;
 
-use super::media::{Passing, Role};
+use super::media::{Passing, Role, Shown};
 use super::write::Said;
 use super::{CALLER, Call, late, write};
 use crate::core::best::Challenge;
@@ -84,9 +84,13 @@ impl Call {
         number: u16,
         message: &Message<'_>,
     ) {
-        // The media of one leg alone are heard before the answer: of the first that has some.
-        if write::sdp(message).is_some() && self.offered && self.early.is_none() {
-            self.early = Some(number);
+        let is_straight = self.leg(number).is_some_and(|leg| leg.straight);
+        if let (Some(sdp), Some(leg)) = (write::sdp(message), self.leg_mut(number)) {
+            leg.early_answer = sdp.into();
+            // The media of one leg alone are heard before the answer: of the first that has some.
+            if !is_straight && self.offered && self.early.is_none() {
+                self.early = Some(number);
+            }
         }
         if !self.ups.is_empty() || self.has_early_media(number, message) {
             if self.ups.len() < EARLY_RESPONSES_MAX {
@@ -94,7 +98,7 @@ impl Call {
             }
             return self.next_up(means, turn);
         }
-        self.say_provisional(means, turn, message, None);
+        self.say_provisional(means, turn, number, message, None);
     }
 
     /// The media server has made the SDP of a provisional response, or cannot.
@@ -105,14 +109,14 @@ impl Call {
         answer: Result<Described, ServiceError>,
     ) {
         self.early_asked = None;
-        let Some((_, octets)) = self.ups.pop_front() else { return };
+        let Some((number, octets)) = self.ups.pop_front() else { return };
         if let Ok(message) = Message::parse(&octets, &means.settings.limits.clone()) {
             match answer {
-                Ok(described) => self.say_provisional(means, turn, &message, Some(&described.sdp)),
+                Ok(described) => self.say_provisional(means, turn, number, &message, Some(&described.sdp)),
                 Err(error) => {
                     means.counters.service_errors += 1;
                     tracing::warn!(call_id = %self.shown_call_id(), %error, "early media cannot be described");
-                    self.say_provisional(means, turn, &message, None);
+                    self.say_provisional(means, turn, number, &message, None);
                 }
             }
         }
@@ -137,7 +141,7 @@ impl Call {
             let limits = means.settings.limits;
             let Ok(message) = Message::parse(&octets, &limits) else { continue };
             if !self.has_early_media(number, &message) {
-                self.say_provisional(means, turn, &message, None);
+                self.say_provisional(means, turn, number, &message, None);
                 continue;
             }
             let branch = self.leg_mut(number).map_or(0, |leg| leg.branch_of(&message));
@@ -148,32 +152,39 @@ impl Call {
                 sdp: write::sdp(&message).unwrap_or_default(),
                 from_address: self.address_of(number),
                 to_address: self.address_of(CALLER),
+                straight: false,
             };
-            match self.describe(means, turn, Waiter::Early(self.id), passing) {
-                Ok(ticket) => {
-                    self.early_asked = Some(ticket);
-                    self.ups.push_front((number, octets));
-                }
-                Err(_) => self.say_provisional(means, turn, &message, None),
+            if let Ok(Shown::Asked(ticket)) = self.describe(means, turn, Waiter::Early(self.id), passing) {
+                self.early_asked = Some(ticket);
+                self.ups.push_front((number, octets));
+            } else {
+                self.say_provisional(means, turn, number, &message, None);
             }
         }
     }
 
-    /// A 183 says nothing without its media; anything else does.
+    /// A 183 says nothing without its media; anything else does. Where the caller is not told of them, a phone that has
+    /// some rings.
     fn say_provisional(
         &mut self,
         means: &mut Means,
         turn: &mut Turn<'_>,
+        number: u16,
         message: &Message<'_>,
         described: Option<&[u8]>,
     ) {
-        let status = message.status().unwrap_or(Status::of(180));
+        let mut status = message.status().unwrap_or(Status::of(180));
         if status.code() == 183 && described.is_none() && write::sdp(message).is_some() {
-            return;
+            if !self.leg(number).is_some_and(|leg| leg.straight) {
+                return;
+            }
+            status = Status::of(180);
         }
         if self.may_not_ring() {
             return;
         }
+        let described = described.and_then(|sdp| Some(self.leg_mut(CALLER)?.tell(sdp)));
+        let described = described.as_deref();
         let contact = self.contact(means, CALLER);
         let rseq = self.draw_rseq();
         let mut lines = write::across(message);
@@ -226,7 +237,11 @@ impl Call {
         for other in others {
             self.release(means, turn, Some(other));
         }
-        self.connect(means, turn, number, message);
+        if self.settle(means, turn, number) {
+            self.connect_anew(means, turn, number, message);
+        } else {
+            self.connect(means, turn, number, message);
+        }
     }
 
     /// Makes the dialog of a leg from the 2xx to its INVITE.

@@ -262,6 +262,9 @@ impl Call {
 
     /// Ends what this leg hears and says: one thing, or with 0 all of it.
     pub fn stop(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16, id: u32) {
+        if !self.has_media {
+            return;
+        }
         let effect = Effect::Stop(media::Stop { call: &self.name, leg: self.media_leg(number), id });
         if means.ask(turn, Waiter::Begun(self.id, 0), effect).is_err() {
             tracing::debug!(call = &*self.name, "too many questions: something is played on");

@@ -11,6 +11,7 @@ use sip::transaction::TransactionId;
 use super::application::{Errand, Run, Waits};
 use super::application_commands::{Going, GoingKind};
 use super::crossing::{Kind, Stage};
+use super::straight::Straight;
 use super::write::session_lines;
 use super::{CALLER, Call, write};
 use crate::core::answer;
@@ -73,14 +74,9 @@ impl Call {
                     .iter()
                     .flat_map(|(text, _)| [("Require", &b"100rel"[..]), ("RSeq", text.as_bytes())]);
                 let lines: write::Lines<'_> = lines.collect();
-                let octets = Self::spoken(
-                    means,
-                    self.server,
-                    Status::of(183),
-                    contact.as_ref(),
-                    Some(&described.sdp),
-                    &lines,
-                );
+                let told = self.leg_mut(CALLER).map(|leg| leg.tell(&described.sdp));
+                let (status, told) = (Status::of(183), told.as_deref());
+                let octets = Self::spoken(means, self.server, status, contact.as_ref(), told, &lines);
                 match &rseq {
                     Some((_, number)) => self.say_reliably(means, turn, octets, *number, true),
                     None => {
@@ -108,6 +104,9 @@ impl Call {
         theirs: Theirs<'_>,
         who: Waiter,
     ) -> Result<Ticket, crate::core::slots::Full> {
+        if number == CALLER || self.peer == Some(number) {
+            self.straight = Straight::No;
+        }
         let (leg, address) = (self.media_leg(number), self.address_of(number));
         self.attend_at(means, turn, leg, theirs, address, who)
     }
@@ -201,11 +200,10 @@ impl Call {
         self.refresh_asker(means, from, server);
         let session = self.agree_session(means, turn.now, from, server);
         let session = session_lines(session.as_ref());
-        if let Some(leg) = self.leg_mut(from) {
-            leg.said = sdp.into();
-        }
+        let told = self.leg_mut(from).map(|leg| leg.tell(sdp));
         let contact = self.contact(means, from);
-        let octets = Self::spoken(means, server, Status::of(200), contact.as_ref(), Some(sdp), &session);
+        let told = told.as_deref();
+        let octets = Self::spoken(means, server, Status::of(200), contact.as_ref(), told, &session);
         means.endpoint.respond(turn.now, server, &octets, turn.wire());
         if kind != Kind::Invite {
             self.finish_crossing(means, serial);

@@ -8,7 +8,7 @@ use sip::transaction::Failure;
 use super::answering::{say, write_said};
 use super::application_media::OURSELVES;
 use super::crossing::{Kind, Stage};
-use super::media::Role;
+use super::media::{Role, Shown};
 use super::write::Said;
 use super::{Call, write};
 use crate::core::effect::Turn;
@@ -71,7 +71,7 @@ impl Call {
     pub fn on_success(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16, message: &Message<'_>) {
         let Some(crossing) = self.crossing(serial) else { return };
         let (kind, offered, from, to) = (crossing.kind, crossing.offered, crossing.from, crossing.to);
-        let (server, call_server) = (crossing.server, self.server);
+        let (server, straight, call_server) = (crossing.server, crossing.straight, self.server);
         let refreshes = kind != Kind::Other;
         if refreshes && let Some(dialog) = self.leg_mut(to).and_then(|leg| leg.dialog.as_mut()) {
             // A Contact that cannot be read leaves the target as it was.
@@ -86,16 +86,19 @@ impl Call {
         if refreshes {
             self.refresh_asker(means, from, server);
         }
-        let sdp = write::sdp(message).filter(|_| refreshes);
+        let early = (offered && server == call_server).then(|| self.leg_mut(to)).flatten();
+        let early = early.map(|leg| std::mem::take(&mut leg.early_answer)).filter(|sdp| !sdp.is_empty());
+        let sdp = write::sdp(message).or(early.as_deref()).filter(|_| refreshes);
         if kind == Kind::Invite && (offered || sdp.is_none()) {
             self.acknowledge_leg(means, turn, serial, None);
         }
         let Some(sdp) = sdp else { return self.say_success(means, turn, serial, message, None) };
         let role = if offered { Role::Answer } else { Role::Offer };
-        let passing = self.passing(role, to, from, sdp);
+        let passing = self.passing(role, to, from, sdp, straight);
         let who = Waiter::Crossing(self.id, serial);
         match self.describe(means, turn, who, passing) {
-            Ok(ticket) => {
+            Ok(Shown::AsItIs) => self.say_success(means, turn, serial, message, Some(sdp)),
+            Ok(Shown::Asked(ticket)) => {
                 if let Some(crossing) = self.crossing(serial) {
                     crossing.stage = Stage::Answering(message.octets().into());
                     crossing.asked = Some(ticket);
@@ -133,6 +136,10 @@ impl Call {
             Ok(described) => described.sdp,
             Err(error) => {
                 means.counters.service_errors += 1;
+                if self.goes_on_straight(means, turn, serial, &error) {
+                    return;
+                }
+                let Some(crossing) = self.crossing(serial) else { return };
                 let is_offering = matches!(crossing.stage, Stage::Offering);
                 tracing::warn!(call_id = %self.shown_call_id(), %error, "the media server cannot go on with a call");
                 if is_offering {
@@ -178,20 +185,20 @@ impl Call {
     ) {
         let Some(crossing) = self.crossing(serial) else { return };
         let (server, from, kind) = (crossing.server, crossing.from, crossing.kind);
+        let straight = crossing.straight;
         if self.holds_answer(server, serial, Some(message), described) {
             return;
         }
         let refreshes = kind != Kind::Other;
         let session = refreshes.then(|| self.agree_session(means, turn.now, from, server)).flatten();
-        if let (Some(leg), Some(described)) = (self.leg_mut(from), described) {
-            leg.said = described.into();
-        }
+        let described = described.and_then(|sdp| Some(self.leg_mut(from)?.tell(sdp)));
+        let described = described.as_deref();
         let contact = if kind == Kind::Other { None } else { self.contact(means, from) };
         let (mut lines, body) = (write::across(message), write::body(message, described));
         if refreshes {
             lines.extend(write::session_lines(session.as_ref()));
         }
-        let hold = if refreshes { Self::wants_hold(means, server) } else { None };
+        let hold = if refreshes && !straight { Self::wants_hold(means, server) } else { None };
         if let (Some(on), Some(other)) = (hold, self.partner(from)) {
             self.set_hold(means, turn, other, on);
         }

@@ -10,7 +10,8 @@ use sip::transaction::{TransactionId, TransactionKey};
 use sip::transport::Packet;
 
 use super::application_media::dialled;
-use super::media::{Passing, Role};
+use super::media::{Passing, Role, Shown};
+use super::straight::Straight;
 use super::{CALLER, Call, write};
 use crate::core::answer;
 use crate::core::effect::Turn;
@@ -38,6 +39,10 @@ pub(crate) struct Crossing {
     pub kind: Kind,
     /// True when the request held an offer, so that its answer comes in the response.
     pub offered: bool,
+    /// True when descriptions are told as they are.
+    pub straight: bool,
+    /// What the call goes back to when the media server does not take part in a hold.
+    pub fallback: Option<Straight>,
     /// How far it is.
     pub stage: Stage,
     /// True when the ACK to the other leg was sent.
@@ -232,12 +237,17 @@ impl Call {
             _ => Kind::Other,
         };
         let sdp = write::sdp(message).filter(|_| kind != Kind::Other);
+        let fallback = sdp.and_then(|sdp| self.let_music_in(means, from, to, sdp));
         let serial = self.open_crossing(from, to, server, request.cseq, kind, sdp.is_some());
         let Some(sdp) = sdp else { return self.send_across(means, turn, serial, None) };
-        let passing = self.passing(Role::Offer, from, to, sdp);
+        let Some(crossing) = self.crossing(serial) else { return };
+        crossing.fallback = fallback;
+        let straight = crossing.straight;
+        let passing = self.passing(Role::Offer, from, to, sdp, straight);
         let who = Waiter::Crossing(self.id, serial);
         match self.describe(means, turn, who, passing) {
-            Ok(ticket) => self.set_asked(serial, ticket),
+            Ok(Shown::AsItIs) => self.send_across(means, turn, serial, Some(sdp)),
+            Ok(Shown::Asked(ticket)) => self.set_asked(serial, ticket),
             Err(_) => self.fail_crossing(means, turn, serial, Status::of(503)),
         }
     }
@@ -253,6 +263,7 @@ impl Call {
         offered: bool,
     ) -> u16 {
         self.serial = self.serial.wrapping_add(1);
+        let straight = self.goes_straight(from, to);
         self.crossings.push(Crossing {
             serial: self.serial,
             from,
@@ -263,6 +274,8 @@ impl Call {
             own_number: 0,
             kind,
             offered,
+            straight,
+            fallback: None,
             stage: Stage::Offering,
             acknowledged: false,
             asked: None,
@@ -271,7 +284,7 @@ impl Call {
     }
 
     /// An SDP between two legs that talk.
-    pub fn passing<'a>(&self, role: Role, from: u16, to: u16, sdp: &'a [u8]) -> Passing<'a> {
+    pub fn passing<'a>(&self, role: Role, from: u16, to: u16, sdp: &'a [u8], straight: bool) -> Passing<'a> {
         Passing {
             role,
             from: self.media_leg(from),
@@ -279,6 +292,7 @@ impl Call {
             sdp,
             from_address: self.address_of(from),
             to_address: self.address_of(to),
+            straight,
         }
     }
 
@@ -340,9 +354,8 @@ impl Call {
                 supported.push(tag.as_bytes());
             }
         }
-        if let Some(sdp) = sdp {
-            leg.said = sdp.into();
-        }
+        let sdp = sdp.map(|sdp| leg.tell(sdp));
+        let sdp = sdp.as_deref();
         let methods = write::methods(&message);
         let mut lines = write::across(&message);
         for (name, value) in [("Supported", &supported), ("Require", &required)] {

@@ -10,6 +10,7 @@ use sip::transaction::TransactionId;
 use super::{CALLER, Call, write};
 use crate::core::effect::{Effect, Turn};
 use crate::core::means::{Means, Waiter};
+use crate::core::settings::Settings;
 
 impl Call {
     /// Whether an INVITE or UPDATE, not answered yet, puts the other on hold; `None` where it holds no offer.
@@ -17,6 +18,14 @@ impl Call {
         let kept = means.endpoint.kept_request(server)?;
         let request = Message::parse(kept, &means.settings.limits).ok()?;
         write::sdp(&request).map(is_hold)
+    }
+
+    /// What a leg on hold hears: the file of who holds it, of the route, or of all; empty for nothing.
+    pub fn music_for<'a>(&self, settings: &'a Settings, number: u16) -> Option<&'a str> {
+        let parked_by = self.parked.as_ref().map(|parked| &*parked.by).filter(|_| number == CALLER);
+        let holder = self.partner(number).and_then(|other| Some(&*self.leg(other)?.user.as_ref()?.name));
+        let own = settings.routes.music(self.rule.as_deref(), parked_by.or(holder));
+        own.or(settings.config.music_on_hold.as_deref())
     }
 
     /// A leg was put on hold, or is heard again.
@@ -28,16 +37,13 @@ impl Call {
         if !on {
             return self.stop(means, turn, number, 0);
         }
+        self.runs.begun += 1;
         let settings = std::sync::Arc::clone(&means.settings);
-        let parked_by = self.parked.as_ref().map(|parked| &*parked.by).filter(|_| number == CALLER);
-        let holder = self.partner(number).and_then(|other| Some(&*self.leg(other)?.user.as_ref()?.name));
-        let own = settings.routes.music(self.rule.as_deref(), parked_by.or(holder));
-        let sound = match own.or(settings.config.music_on_hold.as_deref()) {
+        let sound = match self.music_for(&settings, number) {
             Some("") => return,
             Some(file) => Sound::File(file),
             None => Sound::Tone(ON_HOLD),
         };
-        self.runs.begun += 1;
         let (call, leg, id) = (&*self.name, self.media_leg(number), self.runs.begun);
         let play =
             media::Play { call, leg, id, sounds: &[sound], repeat: Repeat::Forever, stop_on_digit: false };
@@ -49,7 +55,7 @@ impl Call {
 
 /// True when who offers this does not want to hear the other: `sendonly`, `inactive`, or an address of nowhere, as
 /// RFC 2543 had it.
-fn is_hold(sdp: &[u8]) -> bool {
+pub(crate) fn is_hold(sdp: &[u8]) -> bool {
     let mut lines = sdp.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii);
     lines.any(|line| matches!(line, b"a=sendonly" | b"a=inactive" | b"c=IN IP4 0.0.0.0"))
 }

@@ -25,10 +25,10 @@ impl ResponseContext {
     /// Decides, before anything is sent to a phone, whether the call is conducted. False when it should be and
     /// cannot; it has been answered then.
     pub fn may_conduct(&mut self, means: &mut Means, turn: &mut Turn<'_>) -> bool {
-        let anchored = match self.plan.anchor.unwrap_or(means.settings.config.anchor) {
-            Anchor::Never => false,
-            Anchor::Nat => self.may_meet_nat(),
-            Anchor::Always => true,
+        let anchored = match self.plan.anchor.or(means.settings.config.anchor) {
+            Some(Anchor::Never) | None => false,
+            Some(Anchor::Nat) => self.may_meet_nat(),
+            Some(Anchor::Always) => true,
         };
         let anchored = anchored || self.wants_application();
         if !anchored || self.kind != Kind::Invite || self.call.is_some() || !self.branches.is_empty() {
@@ -38,7 +38,7 @@ impl ResponseContext {
     }
 
     /// True when the caller or a phone that may be rung is behind NAT. Whoever a later step rings is not known yet, and
-    /// nothing changes in mid-call: such a call goes through us.
+    /// nothing changes from proxied to conducted in mid-call: such a call is conducted.
     fn may_meet_nat(&self) -> bool {
         let is_behind =
             |target: &Target| target.behind_nat || target.spare.iter().any(|spare| spare.behind_nat);
@@ -102,19 +102,19 @@ impl ResponseContext {
         let secure = self.flow.transport.is_secure();
         let mut leg = Leg { media: 0, user: self.caller.clone(), ..Leg::new(request.call_id, &tag) };
         leg.learn_methods(&message);
-        let Ok(dialog) = Dialog::uas(&message, tag.as_bytes(), Status::of(180), secure) else {
+        leg.dialog = Dialog::uas(&message, tag.as_bytes(), Status::of(180), secure).ok();
+        if leg.dialog.is_none() {
             return Begun::Refused;
-        };
-        leg.dialog = Some(dialog);
+        }
         self.reach_caller(&mut leg);
         if means.calls.has_tag(&tag) {
             return Begun::Merged;
         }
         let name = write::draw(means);
-        let reliable = Reliable::of(&message, &name);
         let call = Call {
             id: self.id,
             context: self.id,
+            reliable: Reliable::of(&message, &name),
             name: name.into(),
             opened_by: request.call_id.into(),
             server,
@@ -126,13 +126,13 @@ impl ResponseContext {
             early_asked: None,
             crossings: SmallVec::new(),
             askings: SmallVec::new(),
-            reliable,
             picking: None,
             parked: None,
             slot: None,
             transfer: None,
             transfers: 0,
             serial: 0,
+            straight: self.how_straight(means),
             has_media: false,
             ending: None,
             peer_knows: false,

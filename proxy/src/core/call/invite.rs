@@ -8,7 +8,7 @@ use sip::message::{Message, Name};
 use sip::transport::{ListenerId, NextHop};
 
 use super::leg::Leg;
-use super::media::{Passing, Role};
+use super::media::{Passing, Role, Shown};
 use super::{CALLER, Call, session_timer, write};
 use crate::core::effect::Turn;
 use crate::core::means::{Means, Waiter};
@@ -29,11 +29,12 @@ impl ResponseContext {
         let (mut number, context) = (self.branches[place].leg, self.id);
         let (from_address, rings) = (Some(self.flow.remote.ip()), self.ring.is_some());
         let octets = self.read_request(means);
-        let user = self.branches[place].target.user.clone();
+        let branch = &self.branches[place];
         let asked = means.with_call(turn, slot, |call, means, turn| {
             if number == NO_LEG {
                 number = call.add_leg(means)?;
-                call.leg_mut(number)?.user = user;
+                call.leg_mut(number)?.user.clone_from(&branch.target.user);
+                call.leg_mut(number)?.straight = !rings && call.may_go_straight(branch, hop);
             }
             if call.leg(number).is_some_and(|leg| leg.offer.is_some()) {
                 return Some(None);
@@ -41,7 +42,8 @@ impl ResponseContext {
             let who = Waiter::Offered(context, place as u16);
             if rings {
                 let (leg, address) = (call.media_leg(number), Some(hop.remote().ip()));
-                return Some(Some(call.attend_at(means, turn, leg, Theirs::Nothing, address, who)));
+                let asked = call.attend_at(means, turn, leg, Theirs::Nothing, address, who);
+                return Some(Some(asked.map(Shown::Asked)));
             }
             let message = Message::parse(&octets, &means.settings.limits).ok();
             let Some(sdp) = message.as_ref().and_then(write::sdp).filter(|_| call.offered) else {
@@ -54,8 +56,14 @@ impl ResponseContext {
                 sdp,
                 from_address,
                 to_address: Some(hop.remote().ip()),
+                straight: call.leg(number)?.straight,
             };
-            Some(Some(call.describe(means, turn, who, passing)))
+            let shown = call.describe(means, turn, who, passing);
+            if shown == Ok(Shown::AsItIs) {
+                call.leg_mut(number)?.offer = Some(sdp.into());
+                return Some(None);
+            }
+            Some(Some(shown))
         });
         means.reading = octets;
         self.branches[place].leg = number;
@@ -64,8 +72,8 @@ impl ResponseContext {
             return true;
         };
         match asked {
-            None => false,
-            Some(Ok(ticket)) => {
+            None | Some(Ok(Shown::AsItIs)) => false,
+            Some(Ok(Shown::Asked(ticket))) => {
                 self.branches[place].asked = Some(ticket);
                 true
             }
@@ -123,6 +131,10 @@ impl ResponseContext {
         let settings = std::sync::Arc::clone(&means.settings);
         let Some(leg) = means.calls.leg_mut(slot, number) else { return false };
         leg.reach(hop, listener);
+        if let Some(offer) = leg.offer.take() {
+            leg.tell(&offer);
+            leg.offer = Some(offer);
+        }
         let Ok(message) = Message::parse(&copy, &settings.limits) else { return false };
         let Ok(from) = message.from() else { return false };
         let mut from_text = Vec::new();
@@ -164,9 +176,8 @@ impl ResponseContext {
                 edit = edit.set(name, value.as_bytes());
             }
         }
-        if let Some(offer) = &leg.offer {
-            edit = edit.body("application/sdp", offer);
-            leg.said.clone_from(offer);
+        if leg.offer.is_some() {
+            edit = edit.body("application/sdp", &leg.said);
         }
         edit.push_front(Name::Via, via).write(octets);
         true

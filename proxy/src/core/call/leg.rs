@@ -35,8 +35,14 @@ pub(crate) struct Leg {
     pub offer: Option<Vec<u8>>,
     /// Its number towards the media server, which stays when the legs change places.
     pub media: u32,
+    /// True when it was offered the caller's own session, not one of the media server.
+    pub straight: bool,
+    /// The answer that it gave before its 2xx, which may repeat it or not (RFC 6337 §3.1.1).
+    pub early_answer: Vec<u8>,
     /// True while it is on hold and hears music.
     pub music: bool,
+    /// True when it is to hear music as soon as the media server talks to it.
+    pub music_waits: bool,
     /// Who is there, where it is a user of ours.
     pub user: Option<Arc<proto::User>>,
     /// The ACK of the last 2xx, for its repeats.
@@ -75,7 +81,10 @@ impl Leg {
             listener: ListenerId(0),
             offer: None,
             media: u32::MAX,
+            straight: false,
+            early_answer: Vec::new(),
             music: false,
+            music_waits: false,
             user: None,
             ack: Vec::new(),
             early: SmallVec::new(),

@@ -28,25 +28,39 @@ pub(crate) struct Passing<'a> {
     pub sdp: &'a [u8],
     pub from_address: Option<IpAddr>,
     pub to_address: Option<IpAddr>,
+    /// True when it is told as it is.
+    pub straight: bool,
+}
+
+/// What is sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The SDP as it is.
+    AsItIs,
+    /// What the media server says.
+    Asked(Ticket),
 }
 
 impl Call {
-    /// Asks what is to be sent on.
+    /// Says what is to be sent on, or asks the media server.
     pub fn describe(
         &mut self,
         means: &mut Means,
         turn: &mut Turn<'_>,
         who: Waiter,
         passing: Passing<'_>,
-    ) -> Result<Ticket, Full> {
+    ) -> Result<Shown, Full> {
+        let Passing { role, from, to, sdp, from_address, to_address, straight } = passing;
+        if straight {
+            return Ok(Shown::AsItIs);
+        }
         self.has_media = true;
-        let Passing { role, from, to, sdp, from_address, to_address } = passing;
         let call = &*self.name;
         let effect = match role {
             Role::Offer => Effect::Offer(media::Offer { call, from, to, sdp, from_address, to_address }),
             Role::Answer => Effect::Answer(media::Answer { call, from, to, sdp, from_address }),
         };
-        means.ask(turn, who, effect)
+        means.ask(turn, who, effect).map(Shown::Asked)
     }
 
     /// The media of a leg, as it is known to the media server.

@@ -8,6 +8,7 @@ use super::application_ring::To;
 use super::application_step::party;
 use super::refer::Transfer;
 use super::slot::Place;
+use super::straight::Straight;
 use super::{CALLER, Call};
 use crate::core::effect::Turn;
 use crate::core::means::Means;
@@ -45,7 +46,11 @@ impl Call {
         self.tell_slot(means, turn);
         self.part_with_transferor(means, turn);
         self.light_slot(means, turn);
-        self.set_hold(means, turn, CALLER, true);
+        if self.straight == Straight::No {
+            self.set_hold(means, turn, CALLER, true);
+        } else if let Some(caller) = self.leg_mut(CALLER) {
+            caller.music_waits = true;
+        }
         // Who was on hold before sends nothing: he is asked to, so that silent media do not end the call.
         self.renew(means, turn, CALLER);
     }

@@ -298,7 +298,7 @@ impl Call {
     pub fn hush_caller(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
         self.stop(means, turn, CALLER, 0);
         if let Some(leg) = self.leg_mut(CALLER) {
-            leg.music = false;
+            (leg.music, leg.music_waits) = (false, false);
         }
     }
 
@@ -449,7 +449,7 @@ impl Call {
     pub fn take_in(&mut self, means: &mut Means, mut leg: Leg) -> Result<u16, Box<Leg>> {
         let Some(own) = self.next_leg() else { return Err(Box::new(leg)) };
         leg.media = u32::from(own);
-        leg.music = false;
+        (leg.music, leg.music_waits) = (false, false);
         means.calls.add_tag(&leg.tag, self.id, own);
         self.legs.push(leg);
         self.has_media = true;

@@ -46,7 +46,7 @@ impl Call {
             return;
         }
         let Some(leg) = self.leg_mut(number).filter(|leg| leg.dialog.is_some()) else { return };
-        leg.said.clone_from(&described);
+        let described = leg.tell(&described).into_owned();
         let session = leg.session_line();
         let mut lines = write::Lines::new();
         if let Some(session) = &session {
@@ -121,6 +121,10 @@ impl Call {
 
     /// Lets the two that talk hear each other, or begins what was to talk with the caller.
     fn join_two(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        let waits = |leg: &mut super::leg::Leg| std::mem::take(&mut leg.music_waits);
+        if self.leg_mut(CALLER).is_some_and(waits) && !self.over {
+            self.set_hold(means, turn, CALLER, true);
+        }
         if let Some(started) = self.runs.next.take().filter(|_| !self.over) {
             return self.begin_anew(means, turn, *started);
         }

@@ -414,7 +414,7 @@ fn a_transfer_before_the_answer_is_a_route() {
     world.say(1, transfer("6003"));
     world.told(&["1 started desk/main alice/6001>/7000 7000 Dialled", "2 ended Transferred"]);
     let invite = world.take("martin");
-    assert_eq!(body(&invite), "alice via media");
+    assert_eq!(body(&invite), "alice");
     world.reply("martin", &invite, 486);
     let busy = world.take_only("alice", "486");
     world.hop_by_hop("alice", "ACK", &sent, Some(&busy));

@@ -29,11 +29,21 @@ fn a_2xx_before_the_answer_of_the_application_wins() {
     world.say(1, play("one moment"));
     world.take_only("alice", "183");
     world.reply_sdp("bob", &invite, 200, "bob");
+    world.take_only("bob", "ACK");
+    // She keeps the session that she heard first; bob, who was offered her own, is offered one that meets it.
     let ok = world.take_only("alice", "200");
-    assert_eq!(body(&ok), "bob via media");
+    assert_eq!(body(&ok), "media answers");
     world.say(2, Command::Answer);
     let mut caller = Dialog::of_caller(&ok);
     world.within("alice", &mut caller, "ACK");
+    let renewed = world.take_only("bob", "INVITE");
+    assert_eq!(body(&renewed), "media offers");
+    world.reply_sdp("bob", &renewed, 200, "bob anew");
+    world.take_only("bob", "ACK");
+    assert_eq!(
+        world.services.media.split_off(3),
+        ["attend 1 nothing", "attend 1 answer bob anew", "bridge 0 1"]
+    );
     world.told(&["1 started voicemail/deposit alice/6001>bob/6002 6002 NoAnswer", "2 ended Transferred"]);
     world.say_goodbye(&mut caller);
     world.finish();
@@ -49,7 +59,7 @@ fn a_2xx_while_the_application_answers_wins() {
     world.services.pace = Pace::Now;
     world.release();
     let ok = world.take_only("alice", "200");
-    assert_eq!(body(&ok), "bob via media");
+    assert_eq!(body(&ok), "bob");
     let mut caller = Dialog::of_caller(&ok);
     world.within("alice", &mut caller, "ACK");
     world.say_goodbye(&mut caller);

@@ -366,7 +366,7 @@ fn nat_is_looked_for_at_every_phone_that_may_be_rung() {
     use crate::core::route::Strategy;
     let one = || ring(&["bob"], Some(5), Strategy::All);
     for (steps, conducted) in [(vec![one()], 0), (vec![one(), ring(&["martin"], None, Strategy::All)], 1)] {
-        let config = ProxyConfig { anchor: Anchor::Nat, ..ProxyConfig::default() };
+        let config = ProxyConfig { anchor: Some(Anchor::Nat), ..ProxyConfig::default() };
         let routes = std::sync::Arc::new(Fixed(steps));
         let mut world = World::with(super::world::Setup { config, routes });
         world.register(&["alice", "bob"]);

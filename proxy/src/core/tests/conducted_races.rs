@@ -512,7 +512,7 @@ fn an_accepted_offer_moves_the_target_of_both_phones() {
 fn a_phone_behind_nat_decides_which_calls_are_conducted() {
     for (behind_nat, conducted) in [(false, 0), (true, 1)] {
         let config = crate::config::ProxyConfig {
-            anchor: crate::config::Anchor::Nat,
+            anchor: Some(crate::config::Anchor::Nat),
             ..crate::config::ProxyConfig::default()
         };
         let routes = std::sync::Arc::new(crate::core::route::Directly);

@@ -16,6 +16,7 @@ mod conducted_reliable;
 mod conducted_sessions;
 mod conducted_shards;
 mod conducted_slots;
+mod conducted_straight;
 mod conducted_takeovers;
 mod conducted_transfers;
 mod dialogs;

@@ -76,13 +76,13 @@ impl World {
     }
 
     pub fn conducted_with(setup: Setup) -> Self {
-        let config = ProxyConfig { anchor: Anchor::Always, ..setup.config };
+        let config = ProxyConfig { anchor: Some(Anchor::Always), ..setup.config };
         Self::of(settings(Setup { config, ..setup }))
     }
 
     /// The same on so many shards; the key decides which call is on which.
     pub fn sharded(setup: Setup, shards: u16, key: u64) -> Self {
-        let config = ProxyConfig { anchor: Anchor::Always, ..setup.config };
+        let config = ProxyConfig { anchor: Some(Anchor::Always), ..setup.config };
         let settings = settings(Setup { config, ..setup });
         Self::of(Settings { spread: Spread::new(shards, [key, 7]), ..settings })
     }
