@@ -16,7 +16,7 @@ pub fn of(kind: Kind) -> io::Result<f64> {
             Kind::Options | Kind::Register => 1.0,
             Kind::RegisterDigest => 2.0,
             // Six in and seven out, 100 Trying among them; a conducted call has as many.
-            Kind::Call | Kind::Conducted => 6.5,
+            Kind::Call | Kind::Conducted | Kind::Relayed => 6.5,
         })
 }
 

@@ -36,9 +36,10 @@ enum Kind {
     RegisterDigest,
     Call,
     Conducted,
+    Relayed,
 }
 
-const PLANS: [Plan; 10] = [
+const PLANS: [Plan; 12] = [
     Plan { name: "OPTIONS", kind: Kind::Options, rate: 2_000 },
     Plan { name: "OPTIONS", kind: Kind::Options, rate: 12_000 },
     Plan { name: "REGISTER", kind: Kind::Register, rate: 2_000 },
@@ -47,9 +48,11 @@ const PLANS: [Plan; 10] = [
     Plan { name: "REGISTER with digest", kind: Kind::RegisterDigest, rate: 6_000 },
     Plan { name: "call", kind: Kind::Call, rate: 600 },
     Plan { name: "call", kind: Kind::Call, rate: 2_000 },
-    // Ours is conducted, with its media relayed; Kamailio proxies it.
-    Plan { name: "conducted call", kind: Kind::Conducted, rate: 300 },
-    Plan { name: "conducted call", kind: Kind::Conducted, rate: 1_000 },
+    // Ours are conducted, with media that go from phone to phone, or through us; Kamailio proxies both.
+    Plan { name: "conducted call", kind: Kind::Conducted, rate: 600 },
+    Plan { name: "conducted call", kind: Kind::Conducted, rate: 2_000 },
+    Plan { name: "relayed call", kind: Kind::Relayed, rate: 300 },
+    Plan { name: "relayed call", kind: Kind::Relayed, rate: 1_000 },
 ];
 
 const USERS: u64 = 1_000;
@@ -126,6 +129,7 @@ fn measure(plan: Plan, peer: Peer, options: &CommandLine) -> io::Result<Row> {
     let mode = match plan.kind {
         Kind::RegisterDigest => Mode::Digest,
         Kind::Conducted if peer == Peer::Carillon => Mode::Conducted,
+        Kind::Relayed if peer == Peer::Carillon => Mode::Relayed,
         _ => Mode::Open,
     };
     let server = Server::start(peer, mode, USERS, &options.carillon)?;
@@ -136,7 +140,7 @@ fn measure(plan: Plan, peer: Peer, options: &CommandLine) -> io::Result<Row> {
         called: load.called_address()?,
         first: 1_000_000,
     };
-    if matches!(plan.kind, Kind::Call | Kind::Conducted) {
+    if matches!(plan.kind, Kind::Call | Kind::Conducted | Kind::Relayed) {
         load.ask(&registration_of_bob(&ends), true)?;
     }
     load.run(&*role(plan.kind, ends), plan.rate, Duration::from_secs(1))?;
@@ -184,7 +188,7 @@ fn role(kind: Kind, ends: Ends) -> Box<dyn Role> {
         Kind::Register => Box::new(Register { ends, users: USERS, answer: None }),
         Kind::RegisterDigest => Box::new(Register { ends, users: USERS, answer: Some(digest()) }),
         Kind::Call => Box::new(Call(ends)),
-        Kind::Conducted => Box::new(Conducted(Call(ends))),
+        Kind::Conducted | Kind::Relayed => Box::new(Conducted(Call(ends))),
     }
 }
 

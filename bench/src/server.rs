@@ -24,8 +24,10 @@ pub enum Mode {
     Open,
     /// Registrations are challenged.
     Digest,
-    /// As open, and we conduct each call, with its media relayed.
+    /// As open, and we conduct each call, since its users have mailboxes; media go from phone to phone.
     Conducted,
+    /// As open, and we conduct each call, with its media relayed.
+    Relayed,
     /// As open, with mailboxes; nobody has a phone.
     Mailboxes,
 }
@@ -135,12 +137,12 @@ fn carillon_command(
 ) -> io::Result<Command> {
     use std::fmt::Write as _;
     let trusted = if mode == Mode::Digest { "" } else { "\"127.0.0.0/8\"" };
-    let anchor = if mode == Mode::Conducted { "always" } else { "never" };
+    let anchor = if mode == Mode::Relayed { "always" } else { "never" };
     let mut text = format!(
         "[sip]\nlisten = [\"udp:{address}\"]\n[shard]\nshards = 1\n[log]\nlevel = \"info\"\n\
          [proxy]\ntrusted = [{trusted}]\nanchor = \"{anchor}\"\n"
     );
-    if mode == Mode::Mailboxes {
+    if matches!(mode, Mode::Mailboxes | Mode::Conducted) {
         text +=
             "[voicemail]\nextension = \"6099\"\nruns_max = 1000\nmessages_max = 1000\ntotal_max = \"10h\"\n";
     }

@@ -11,6 +11,7 @@ use super::phones;
 tests! {
     BARESIP => a_conducted_call_is_relayed_and_the_caller_hangs_up,
         a_conducted_call_is_relayed_and_the_called_one_hangs_up,
+        people_with_mailboxes_talk_from_phone_to_phone,
         a_caller_gives_up_while_a_conducted_call_rings,
         a_conducted_call_meets_a_busy_phone;
     BAD_NETWORK => a_conducted_call_over_a_network_that_loses_and_reorders;
@@ -22,6 +23,16 @@ fn a_conducted_call_is_relayed_and_the_caller_hangs_up() {
 
 fn a_conducted_call_is_relayed_and_the_called_one_hangs_up() {
     relayed("callee-hangs-up", &["tcp", "udp"]);
+}
+
+/// A mailbox may have the call, so it is conducted. Nobody needs the media server until then.
+fn people_with_mailboxes_talk_from_phone_to_phone() {
+    let mailboxes = "[voicemail]\nextension = \"6099\"";
+    let exchange = phones::play_at(starting(mailboxes), "caller-hangs-up", &["udp", "udp"]);
+    let page = metrics(&exchange);
+    assert!(figure(&page, "carillon_calls_conducted_total") >= 1.0, "{page}");
+    assert!(figure(&page, "carillon_media_sessions_total") < 1.0, "{page}");
+    exchange.end();
 }
 
 fn a_caller_gives_up_while_a_conducted_call_rings() {
@@ -89,19 +100,24 @@ impl Drop for BadNetwork {
 fn relayed(scenario: &str, transports: &[&str]) {
     let exchange = phones::play_at(conducting(), scenario, transports);
     let page = metrics(&exchange);
-    let value = |name: &str| {
-        let line = page.lines().find_map(|line| line.strip_prefix(name)?.rsplit(' ').next());
-        line.and_then(|value| value.parse::<f64>().ok()).unwrap_or_else(|| panic!("no {name} in\n{page}"))
-    };
-    assert!(value("carillon_media_packets_total") > 100.0, "{page}");
-    assert!(value("carillon_media_sessions_total") >= 1.0, "{page}");
+    assert!(figure(&page, "carillon_media_packets_total") > 100.0, "{page}");
+    assert!(figure(&page, "carillon_media_sessions_total") >= 1.0, "{page}");
     exchange.end();
 }
 
+fn figure(page: &str, name: &str) -> f64 {
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.rsplit(' ').next());
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in\n{page}"))
+}
+
 fn conducting() -> Exchange {
+    starting("[proxy]\nanchor = \"always\"")
+}
+
+fn starting(with: &str) -> Exchange {
     let ground = Ground::namespace();
     let at = ground.address(1);
-    Exchange::start(ground, &format!("[proxy]\nanchor = \"always\"\n[http]\nlisten = \"{at}:9560\""))
+    Exchange::start(ground, &format!("{with}\n[http]\nlisten = \"{at}:9560\""))
 }
 
 /// Asked from inside the namespace, by a program that is there.
