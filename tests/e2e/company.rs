@@ -23,6 +23,7 @@ tests! {
         what_was_said_is_heard_though_voicemail_was_killed_apart,
         the_attendant_greets_where_all_services_are_apart,
         the_attendant_greets_connects_and_greets_again,
+        a_phone_that_knows_sixteen_bits_alone_is_greeted_and_connected,
         phones_forward_their_calls_by_codes_and_hear_it_confirmed,
         callers_find_their_ways_through_menus_by_day_and_by_night,
         a_call_is_parked_and_taken_back_from_another_phone;
@@ -142,6 +143,10 @@ fn digits_come_as_events_as_messages_and_as_tones() {
 
 fn the_attendant_greets_connects_and_greets_again() {
     play("attendant", &["udp", "udp"]);
+}
+
+fn a_phone_that_knows_sixteen_bits_alone_is_greeted_and_connected() {
+    play("sixteen-bits", &["udp", "udp"]);
 }
 
 fn phones_forward_their_calls_by_codes_and_hear_it_confirmed() {

@@ -42,7 +42,7 @@ ctrl_tcp_listen 127.0.0.1:{control}
 snd_path {recordings}
 """
 MODULES = "/usr/lib/baresip/modules"
-LOADED = ["g711", "aufile", "sndfile", "aubridge", "auconv", "auresamp"]
+LOADED = ["g711", "l16", "aufile", "sndfile", "aubridge", "auconv", "auresamp"]
 # Modules that speak SIP themselves.
 SPEAKING = ["mwi"]
 # How long anything may take before it counts as not coming. Long, for machines that are busy.
@@ -51,7 +51,7 @@ PATIENCE = 20
 
 class Baresip:
     def __init__(self, user, password, server, work, *, number, name=None, play, netns, transport="udp", rate=8000,
-                 refresh=120, address=None, subscribes=False):
+                 refresh=120, address=None, subscribes=False, codec="PCMA/8000/1"):
         """`number` tells the phones of a test apart: address, control port and media ports follow from it. One that
         `subscribes` asks for waiting messages."""
         self.user, self.name, self.server, self.netns, self.rate = user, name or user, server, netns, rate
@@ -84,7 +84,7 @@ class Baresip:
         self.command("reginfo")
         time.sleep(.01)
         self.command("uanew", f"<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password};"
-                              f"outbound=\"sip:{hop};transport={transport}\";audio_codecs=PCMA/8000/1;"
+                              f"outbound=\"sip:{hop};transport={transport}\";audio_codecs={codec};"
                               f"answermode=manual;regint={refresh};mwi={'yes' if subscribes else 'no'}")
 
     def _write(self, name, text):

@@ -312,6 +312,25 @@ def linphone_leaves_a_message(scenario):
     until(kept, lambda: "the message is not kept")
 
 
+def sixteen_bits(scenario):
+    """Alice's phone knows nothing but L16. It hears the greeting, its 2 is understood, and bob, whose phone knows nothing but
+    G.711, talks with her."""
+    alice, bob = scenario.registered("alice", codec="L16/8000/1"), scenario.registered("bob")
+    alice.dial("7000")
+    connected(alice)
+    hears(scenario, alice, "bonjour.wav", "alice is not greeted")
+    alice.press("2")
+    check(bob.wait("CALL_INCOMING"), f"bob does not ring: {bob.seen}; alice saw {alice.seen}")
+    bob.answer()
+    connected(bob)
+    heard_for(alice, 5, alice.seconds_heard())
+    alice.hang_up()
+    ended(bob)
+    scenario.judge(bob, alice)
+    check(scenario.hears(alice, "align", "--seed", str(scenario.seeds[bob]), "--min-secs", "2.4", "--min-share", "0"),
+          "alice does not hear bob")
+
+
 def park(scenario):
     """Who dials 700 hears which slot is free: 701. Alice calls bob, who parks her by 700, and is told where by a text. She
     hears music there, until martin dials 701 and talks with her."""
@@ -429,7 +448,8 @@ def door(scenario):
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    voicemail, greetings, another_pin, voicemail_crash, attendant, codes, menus, park, attended_transfer, linphone_leaves_a_message,
+    voicemail, greetings, another_pin, voicemail_crash, attendant, sixteen_bits, codes, menus, park, attended_transfer,
+    linphone_leaves_a_message,
     twinkle_consults_and_transfers, digits_of_all_kinds, door)}
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ use proto::ServiceError;
 use proto::media::{Attend, Bridge, Described, Leg, Theirs};
 use rtp::rewriter::Rewriter;
 use rtp::sdp::edit;
-use rtp::sdp::offer_answer::{Author, Negotiation, Profile, Want};
+use rtp::sdp::offer_answer::{Author, Format, Negotiation, Profile, Want};
 use rtp::sdp::{Kind, Limits, Sdp};
 
 use super::Place;
@@ -90,9 +90,16 @@ fn mix(number: u64) -> u64 {
 }
 
 /// Our end of a leg: what we can play and hear. Its `o=` line is written by the leg's own author.
-fn negotiation(leg: &LegState) -> Negotiation {
+fn negotiation(leg: &LegState, profile: Profile) -> Negotiation {
     let address = leg.streams.first().map_or([0, 0, 0, 0].into(), |stream| stream.ports.shown.ip());
-    Negotiation::new(Author::new(0, address), Profile::default())
+    Negotiation::new(Author::new(0, address), profile)
+}
+
+/// What we take beside what we offer: four times the octets of G.711 for a phone that wants that.
+fn taken() -> Profile {
+    let mut profile = Profile::default();
+    profile.formats.extend([Format::L16_WIDE, Format::L16]);
+    profile
 }
 
 fn answer(leg: &mut LegState, offer: &[u8], place: &mut Place<'_>) -> Result<Vec<u8>, ServiceError> {
@@ -114,11 +121,13 @@ fn answer(leg: &mut LegState, offer: &[u8], place: &mut Place<'_>) -> Result<Vec
             }
         })
         .collect();
-    let answer =
-        negotiation(leg).answer(&sdp, &wants).map_err(|why| ServiceError::Refused(why.to_string()))?;
+    let answer = negotiation(leg, taken())
+        .answer(&sdp, &wants)
+        .map_err(|why| ServiceError::Refused(why.to_string()))?;
     if answer.is_refusal() {
         return Err(ServiceError::Refused(
-            "no codec that both know; here those are G722, PCMA and PCMU".to_owned(),
+            "no codec that both know; here those are G722, PCMA, PCMU and L16 of 8000 and 16000 Hz"
+                .to_owned(),
         ));
     }
     leg.asked = None;
@@ -129,7 +138,7 @@ fn answer(leg: &mut LegState, offer: &[u8], place: &mut Place<'_>) -> Result<Vec
 
 fn offer(leg: &mut LegState, place: &mut Place<'_>) -> Result<Vec<u8>, ServiceError> {
     leg.fit(1, None, place)?;
-    let mut negotiation = negotiation(leg);
+    let mut negotiation = negotiation(leg, Profile::default());
     let wants: Vec<Want> =
         leg.streams.iter().take(1).map(|stream| Want::both(edit::Place::pair(stream.ports.shown))).collect();
     let text = negotiation.offer(&wants).map_err(|why| ServiceError::Refused(why.to_string()))?;

@@ -40,8 +40,9 @@ impl Watch {
         let is_silent = match codec {
             Codec::Pcmu => payload.iter().all(|octet| is_low(g711::of_ulaw(*octet))),
             Codec::Pcma => payload.iter().all(|octet| is_low(g711::of_alaw(*octet))),
-            // A leg never has it.
-            Codec::L16 { .. } => return,
+            Codec::L16 { .. } => {
+                payload.as_chunks().0.iter().all(|sample| is_low(i16::from_be_bytes(*sample)))
+            }
             Codec::G722 => self.loudness.hear(payload) <= SILENT_STEP,
         };
         if is_silent {

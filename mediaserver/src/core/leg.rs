@@ -79,7 +79,7 @@ pub(super) struct Said {
     /// Where it wants its RTCP.
     pub rtcp: Option<SocketAddr>,
     pub direction: Direction,
-    /// Of the first payload type.
+    /// Of the first payload type that is ours, else of the first one.
     pub clock_hz: u32,
     /// What it can be played in, with its payload type: the first codec that it names, once there is an answer the one
     /// that was agreed on.
@@ -111,11 +111,15 @@ impl Said {
             Some(SocketAddr::new(ip, port))
         };
         let is_event = |name: &str| name.eq_ignore_ascii_case("telephone-event");
-        let is_ours = |codec: &Codec| !matches!(codec, Codec::L16 { .. });
+        let is_ours = |codec: &Codec| match codec {
+            Codec::L16 { rate, channels } => matches!(rate, 8_000 | 16_000) && *channels == 1,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => true,
+        };
         let plays = |map: sdp::RtpMap<'_>| Some((Codec::of(&map).filter(is_ours)?, map.payload_type));
         let is_secure = media.proto().is_secure();
         let mut codecs = [None; CODECS];
         let named = media.codecs().filter_map(plays).filter(|_| !is_secure);
+        let first = media.codecs().next().map(|codec| codec.rate);
         codecs.iter_mut().zip(named).for_each(|(codec, named)| *codec = Some(named));
         Said {
             codec: codecs[0],
@@ -123,7 +127,7 @@ impl Said {
             rtp: address(media.destination()),
             rtcp: address(media.rtcp_destination()),
             direction: media.direction(),
-            clock_hz: media.codecs().next().map_or(8000, |codec| codec.rate),
+            clock_hz: codecs[0].map(|(codec, _)| codec.clock_rate()).or(first).unwrap_or(8000),
             events: media.codecs().find(|codec| is_event(codec.encoding)).map(|codec| codec.payload_type),
             is_muxed: media.has_rtcp_mux(),
             is_secure,
@@ -142,6 +146,7 @@ impl Said {
             self.codecs.iter().flatten().find(|(codec, _)| *codec == chosen).copied()
         });
         self.codec = agreed.or(self.codec);
+        self.clock_hz = agreed.map_or(self.clock_hz, |(codec, _)| codec.clock_rate());
     }
 }
 
@@ -340,7 +345,7 @@ impl Stream {
 }
 
 /// Codecs of ours that a leg may name: one of each kind.
-const CODECS: usize = 3;
+const CODECS: usize = 5;
 
 /// The payload type of comfort noise (RFC 3551 §6).
 pub(super) const COMFORT_NOISE: u8 = 13;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use proto::media::{DigitForm, MediaEvent};
-use rtp::dtmf::{Press, Receiver};
+use rtp::dtmf::{Event, Press, Receiver};
 use rtp::packet::{Arrival, HEADER_BYTES, Header, HeaderMut, Packet};
 
 use super::flow;
@@ -193,10 +193,18 @@ impl Stream {
         let mut length = octets.len();
         let mut is_other_codec = false;
         if let Some(rewriter) = self.rewriter.as_mut().filter(|_| !from.is_secure) {
-            let mut out = rewriter.rewrite(now, header);
+            let (theirs, ours) = (from.clock_hz.max(1), self.said.clock_hz.max(1));
+            let scaled = |units: u32| match theirs == ours {
+                true => units,
+                false => (u64::from(units) * u64::from(ours) / u64::from(theirs)) as u32,
+            };
+            let mut out = rewriter.rewrite(now, &Header { timestamp: scaled(header.timestamp), ..*header });
             if from.events == Some(header.payload_type) {
                 let Some(events) = self.said.events else { return };
                 out.payload_type = events;
+                if theirs != ours {
+                    scale_event(octets, scaled);
+                }
             } else if let (Some(theirs), Some(ours)) = (from.sound(header.payload_type), self.said.codec) {
                 out.payload_type = ours.1;
                 is_other_codec = theirs != ours.0;
@@ -221,4 +229,17 @@ impl Stream {
         tools.counters.relayed += 1;
         tools.counters.relayed_octets += length as u64;
     }
+}
+
+/// RFC 4733 §2.3.5: how long a key has been down is told in the units of the stream's clock.
+fn scale_event(octets: &mut [u8], scaled: impl Fn(u32) -> u32) {
+    let Ok(packet) = Packet::read(octets) else { return };
+    let Ok(event) = Event::read(packet.payload) else { return };
+    let at = octets.len() - packet.payload.len();
+    // Padding would stand behind the payload; nobody pads four octets.
+    if octets[0] & 0x20 != 0 {
+        return;
+    }
+    let duration = u16::try_from(scaled(u32::from(event.duration))).unwrap_or(u16::MAX);
+    octets[at..at + 4].copy_from_slice(&Event { duration, ..event }.octets());
 }

@@ -333,7 +333,7 @@ pub(super) fn dialled(
 }
 
 fn nothing_known() -> ServiceError {
-    ServiceError::Refused("this leg knows none of G722, PCMA and PCMU, or is not described".to_owned())
+    ServiceError::Refused("this leg knows none of G722, PCMA, PCMU and L16, or is not described".to_owned())
 }
 
 /// How a digit that was heard is told.

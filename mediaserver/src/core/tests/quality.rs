@@ -117,7 +117,11 @@ fn noise(codec: Codec, peak: i32) -> Vec<Vec<u8>> {
 
 #[test]
 fn a_microphone_that_is_off_is_noticed_in_every_codec_that_we_know() {
-    for (codec, number, line) in [(Codec::G722, 9, "9 G722/8000"), (Codec::Pcma, 8, "8 PCMA/8000")] {
+    for (codec, number, line) in [
+        (Codec::G722, 9, "9 G722/8000"),
+        (Codec::Pcma, 8, "8 PCMA/8000"),
+        (Codec::L16 { rate: 16_000, channels: 1 }, 97, "97 L16/16000"),
+    ] {
         let mut world = World::new();
         let text = format!("m=audio PORT RTP/AVP {number}\r\na=rtpmap:{line}\r\n");
         let said = |host: &str, port: u16| {

@@ -2,7 +2,8 @@
 
 use proto::media::{Bridge, Ended, Repeat, Theirs};
 use rtp::codec::{Codec, Decoder, Encoder};
-use rtp::packet::Packet;
+use rtp::dtmf::Event;
+use rtp::packet::{HeaderMut, Packet};
 use rtp::tone::{Tone, level};
 
 use super::super::{Clip, Piece, Playing};
@@ -98,4 +99,88 @@ fn the_codec_that_the_answer_chose_is_the_one_that_is_played_in() {
     world.run(20);
     let payload_types: Vec<u8> = world.machine.sent.iter().map(|(_, _, octets)| octets[1] & 0x7f).collect();
     assert_eq!(payload_types, [8], "not the first of the offer, which nobody agreed to");
+}
+
+/// A phone that speaks in 16 bits alone, at some rate.
+fn plain(ip: &str, port: u16, rate: u32) -> String {
+    let keys = phone("97", ip, port).replace("telephone-event/8000", &format!("telephone-event/{rate}"));
+    format!("{keys}a=rtpmap:97 L16/{rate}\r\n")
+}
+
+#[test]
+fn a_phone_of_sixteen_bits_is_played_to_in_them() {
+    for rate in [8_000, 16_000] {
+        let codec = Codec::L16 { rate, channels: 1 };
+        let mut world = World::new();
+        let answer = world.attend(A, Theirs::Offer(plain(ALICE, 4000, rate).as_bytes())).unwrap();
+        assert!(answer.contains("m=audio 30000 RTP/AVP 97 101\r\n"), "{answer}");
+        let pieces = vec![Piece::Clip(Clip { rate: 16_000, samples: tone(16_000, 1000.0, 500).into() })];
+        let playing = Playing { id: 1, pieces, repeat: Repeat::Times(1), stop_on_digit: false };
+        world.sessions.play(world.now, ("c", A), playing, &mut world.machine).unwrap();
+        world.run(600);
+        let times: Vec<u32> = world
+            .machine
+            .sent
+            .iter()
+            .map(|(_, _, octets)| {
+                let packet = Packet::read(octets).unwrap();
+                assert_eq!((packet.header.payload_type, packet.payload.len()), (97, codec.octets(20)));
+                packet.header.timestamp
+            })
+            .collect();
+        assert!(times.windows(2).all(|two| two[1].wrapping_sub(two[0]) == rate / 50), "{times:?}");
+        let sound = heard(&mut world, "192.0.2.1:4000", &mut codec.decoder());
+        assert!((level(&sound[1600..]) + 15.0).abs() < 1.0, "{}", level(&sound[1600..]));
+    }
+}
+
+#[test]
+fn a_phone_of_sixteen_bits_and_a_narrow_one_hear_each_other_in_the_time_of_each() {
+    let wide = Codec::L16 { rate: 16_000, channels: 1 };
+    let mut world = World::new();
+    world.attend(A, Theirs::Offer(plain(ALICE, 4000, 16_000).as_bytes())).unwrap();
+    world.attend(B, Theirs::Offer(phone("8", BOB, 5000).as_bytes())).unwrap();
+    let bridge = Bridge { call: "c", leg: A, with: Some(B) };
+    world.sessions.bridge(world.now, &bridge, &mut world.machine).unwrap();
+    for (from, number, at, to, other, step) in [
+        (wide, 97, ("192.0.2.1:4000", 0), "192.0.2.2:5000", Codec::Pcma, 160),
+        (Codec::Pcma, 8, ("192.0.2.2:5000", 2), "192.0.2.1:4000", wide, 320),
+    ] {
+        let mut encoder = from.encoder();
+        for (count, frame) in tone(from.sample_rate(), 1000.0, 500).chunks(from.samples(20)).enumerate() {
+            let mut payload = Vec::new();
+            encoder.encode(frame, &mut payload);
+            let mut octets = rtp(number, count as u16, &payload);
+            let timestamp = (count * from.samples(20)) as u32;
+            HeaderMut::of(&mut octets).unwrap().set_timestamp(timestamp);
+            let (address, port) = at;
+            let from = address.parse().unwrap();
+            world.sessions.packet(world.now, PortId(port), from, &mut octets, &mut world.machine);
+            world.wait(20);
+        }
+        let sent = world.machine.sent.iter().filter(|(_, address, _)| address.to_string() == to);
+        let times: Vec<u32> =
+            sent.map(|(_, _, octets)| Packet::read(octets).unwrap().header.timestamp).collect();
+        assert_eq!(times.len(), 25);
+        assert!(times.windows(2).all(|two| two[1].wrapping_sub(two[0]) == step), "{times:?}");
+        let sound = heard(&mut world, to, &mut other.decoder());
+        assert_eq!(sound.len(), 25 * other.samples(20));
+        assert!((level(&sound[1600..]) + 15.0).abs() < 1.5, "{}", level(&sound[1600..]));
+    }
+}
+
+#[test]
+fn a_key_that_is_down_lasts_as_long_in_the_time_of_the_other_phone() {
+    let mut world = World::new();
+    world.attend(A, Theirs::Offer(plain(ALICE, 4000, 16_000).as_bytes())).unwrap();
+    world.attend(B, Theirs::Offer(phone("8", BOB, 5000).as_bytes())).unwrap();
+    let bridge = Bridge { call: "c", leg: A, with: Some(B) };
+    world.sessions.bridge(world.now, &bridge, &mut world.machine).unwrap();
+    let event = Event { event: 5, is_end: false, volume: 10, duration: 1600 };
+    let mut octets = rtp(101, 1, &event.octets());
+    let from = "192.0.2.1:4000".parse().unwrap();
+    world.sessions.packet(world.now, PortId(0), from, &mut octets, &mut world.machine);
+    let (_, _, told) = world.machine.sent.last().unwrap();
+    let told = Event::read(Packet::read(told).unwrap().payload).unwrap();
+    assert_eq!(told, Event { duration: 800, ..event });
 }

@@ -27,6 +27,11 @@ impl Format {
     /// G.722 at 64 kbit/s: 16,000 samples a second, and a clock of 8,000 (RFC 3551 §4.5.2).
     pub const G722: Self = Self::fixed("G722", 8_000);
 
+    /// 16 bits as they are (RFC 3551 §4.5.11), at a rate whose 20 ms fit into a datagram.
+    pub const L16_WIDE: Self = Self::fixed("L16", 16_000);
+    /// The same at the rate of G.711.
+    pub const L16: Self = Self::fixed("L16", 8_000);
+
     const fn fixed(encoding: &'static str, rate: u32) -> Self {
         Self { encoding: Cow::Borrowed(encoding), rate, channels: 1, fmtp: None, payload_type: None }
     }
