@@ -14,7 +14,8 @@ tests! {
         people_with_mailboxes_talk_from_phone_to_phone,
         a_caller_gives_up_while_a_conducted_call_rings,
         a_conducted_call_meets_a_busy_phone;
-    BAD_NETWORK => a_conducted_call_over_a_network_that_loses_and_reorders;
+    BAD_NETWORK => a_conducted_call_over_a_network_that_loses_and_reorders,
+        sound_comes_as_it_was_said_but_for_what_the_network_loses;
 }
 
 fn a_conducted_call_is_relayed_and_the_caller_hangs_up() {
@@ -56,6 +57,56 @@ fn a_conducted_call_over_a_network_that_loses_and_reorders() {
     exchange.end();
 }
 
+/// Two ends that know each packet which they sent. On a good network all of them come, bit by bit, in their order and time. On a
+/// bad one those that it lost are missing, and none besides; what comes is as late as the network made it, and the tone is as loud
+/// as it was said.
+fn sound_comes_as_it_was_said_but_for_what_the_network_loses() {
+    let exchange = starting("[proxy]\nanchor = \"always\"\ntrusted = [\"10.99.0.0/24\"]");
+    let good = fidelity(&exchange);
+    for fault in ["missing", "doubled", "overtaken", "altered", "misplaced", "gap"] {
+        assert_eq!(named(&good, fault), Some(0.0), "{fault} in {good}");
+    }
+    // What the relay adds is far below the time of a packet.
+    assert!(named(&good, "delay_p50").is_some_and(|delay| delay < 20.0), "{good}");
+    let network = BadNetwork::before(&exchange, "-p udp --dport 30000:39999", [5, 40, 30]);
+    let bad = fidelity(&exchange);
+    let (seen, lost) = network.end();
+    assert!(lost > 0 && named(&bad, "overtaken") > Some(0.0), "the network was not bad: {bad}");
+    assert_eq!(
+        (named(&bad, "sent"), named(&bad, "missing")),
+        (Some(seen as f64), Some(lost as f64)),
+        "{bad}"
+    );
+    for fault in ["doubled", "altered", "misplaced"] {
+        assert_eq!(named(&bad, fault), Some(0.0), "{fault} in {bad}");
+    }
+    assert!(named(&bad, "delay_p50") >= Some(40.0), "{bad}");
+    for page in [&good, &bad] {
+        let louder =
+            named(page, "level_heard").zip(named(page, "level_sent")).map(|(heard, sent)| heard - sent);
+        assert!(louder.is_some_and(|louder| louder.abs() < 0.1), "{page}");
+    }
+    exchange.end();
+}
+
+/// What two ends of a call say of the sound between them.
+fn fidelity(exchange: &Exchange) -> String {
+    let mut command = exchange.ground.command(PYTHON);
+    command.arg(rig("fidelity.py")).arg(exchange.address().to_string());
+    command.arg(exchange.ground.address(31).to_string()).arg(exchange.ground.address(32).to_string());
+    let output = command.output().expect("Python runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
+    said
+}
+
+/// A figure of a line of JSON.
+fn named(text: &str, name: &str) -> Option<f64> {
+    let rest = text.split(&format!("\"{name}\": ")).nth(1)?;
+    rest.split([',', '}']).next()?.parse().ok()
+}
+
 /// A network that is bad as long as this is there.
 struct BadNetwork(Child);
 
@@ -81,10 +132,7 @@ impl BadNetwork {
         let mut text = String::new();
         let out = self.0.stdout.as_mut().expect("its output is ours");
         out.read_to_string(&mut text).expect("it says what it did");
-        let figure = |name: &str| {
-            let rest = text.split(&format!("\"{name}\": ")).nth(1).unwrap_or_default();
-            rest.split([',', '}']).next().and_then(|figure| figure.parse().ok()).unwrap_or(0)
-        };
+        let figure = |name: &str| named(&text, name).unwrap_or_default() as u64;
         (figure("seen"), figure("lost"))
     }
 }
