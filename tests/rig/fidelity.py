@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """What a relayed call does to sound: two ends that know each packet which they sent, with the exchange between them. numpy.
  fidelity.py SERVER CALLER CALLEE [--seconds 8]       the addresses of the exchange and of the two ends
+ fidelity.py SERVER CALLER --recordings FOLDER        the same said into bob's mailbox, whose recordings are in that folder
 The caller's end says a tone of 1 kHz at -10 dBm0 with a little noise, so that no packet is like another; the other end
 notes what comes, and when. Prints one line of JSON: packets sent, missing, doubled, overtaken and altered; the longest gap in
 packets; packets whose timestamp is not that of their place; the level of the tone at both ends in dBm0; the delay of the
-middle and of the slowest hundredth in ms. Exit status 0 when the call came to be and both ends hung up."""
-import argparse, json, random, re, select, socket, struct, sys, time
+middle and of the slowest hundredth in ms. Of a recording: its seconds, the level of the tone in the middle of its twentieths of
+a second, how many of them are 3 dB off, and the longest silence in ms. Exit status 0 when the call came to be and both ends hung up."""
+import argparse, glob, json, os, random, re, select, socket, struct, time, wave
 import numpy as np
 
 RATE, SAMPLES = 8000, 160
@@ -105,31 +107,34 @@ def place(text):
 
 def call(caller, callee):
     """A call that stands: where its sound goes, and how it is ended."""
-    callee.ask("REGISTER", f"sip:{callee.server}", f"<sip:bob@{callee.server}>", f"r{random.getrandbits(48):x}")
-    callee.wait("SIP/2.0 200")
+    if callee:
+        callee.ask("REGISTER", f"sip:{callee.server}", f"<sip:bob@{callee.server}>", f"r{random.getrandbits(48):x}")
+        callee.wait("SIP/2.0 200")
     name = f"c{random.getrandbits(48):x}"
     caller.ask("INVITE", f"sip:bob@{caller.server}", f"<sip:bob@{caller.server}>", name, body=caller.sdp())
-    invite = callee.wait("INVITE")
-    callee.answer(invite, "200 OK", callee.sdp())
+    if callee:
+        callee.answer(callee.wait("INVITE"), "200 OK", callee.sdp())
     done = caller.wait("SIP/2.0 200")
     remote, target = header(done, "To"), re.search("<(.*?)>", header(done, "Contact")).group(1)
     caller.ask("ACK", target, remote, name, number=caller.number)
-    callee.wait("ACK")
+    if callee:
+        callee.wait("ACK")
 
     def hang_up():
         caller.ask("BYE", target, remote, name)
         caller.wait("SIP/2.0 200")
-        callee.answer(callee.wait("BYE"), "200 OK")
+        if callee:
+            callee.answer(callee.wait("BYE"), "200 OK")
     return place(done), hang_up
 
 
-def speak(caller, callee, to, said):
+def speak(caller, hears, to, said):
     """Sends a packet each 20 ms; gives when each was sent, and what came: when, its timestamp, its payload."""
     sent, came, begin = [], [], time.monotonic()
     while len(sent) < len(said) or time.monotonic() < sent[-1] + 1:
         due = begin + len(sent) * .02 if len(sent) < len(said) else sent[-1] + 1
-        if select.select([callee.media], [], [], max(0, due - time.monotonic()))[0]:
-            octets = callee.media.recv(2048)
+        if select.select([hears.media], [], [], max(0, due - time.monotonic()))[0]:
+            octets = hears.media.recv(2048)
             came.append((time.monotonic(), struct.unpack_from("!I", octets, 4)[0], octets[12:]))
         elif len(sent) < len(said):
             sent.append(time.monotonic())
@@ -160,15 +165,44 @@ def judge(said, sent, came):
     }
 
 
+def recorded(folder):
+    """The one recording there, once it is whole."""
+    end = time.time() + 20
+    while not (found := glob.glob(os.path.join(folder, "**", "*.wav"), recursive=True)):
+        if time.time() > end:
+            raise SystemExit(f"FAILED: no recording in {folder}")
+        time.sleep(.1)
+    with wave.open(found[0]) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32124
+
+
+def judge_recording(sound):
+    # Half a second at both ends is the caller's beginning and end.
+    parts = sound[RATE // 2:-RATE // 2]
+    parts = parts[:len(parts) // 400 * 400].reshape(-1, 400)
+    turn = np.exp(-2j * np.pi * 1000 / RATE * np.arange(400))
+    levels = FULL_DBM0 + 20 * np.log10(2 * np.abs((parts * turn).mean(axis=1)) + 1e-9)
+    loud, silence, longest = np.abs(sound) > .005, 0, 0
+    for is_loud in loud[RATE // 2:-RATE // 2]:
+        silence = 0 if is_loud else silence + 1
+        longest = max(longest, silence)
+    middle = float(np.median(levels))
+    return {"seconds": round(len(sound) / RATE, 2), "level_heard": round(middle, 3), "parts": len(levels),
+            "parts_off": int((np.abs(levels - middle) > 3).sum()), "silence": round(longest / RATE * 1000, 1)}
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("server", "caller", "callee"):
-        parser.add_argument(name)
+    parser.add_argument("server")
+    parser.add_argument("caller")
+    parser.add_argument("callee", nargs="?")
     parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--recordings")
     options = parser.parse_args()
-    ends = End("alice", options.caller, options.server), End("bob", options.callee, options.server)
+    caller = End("alice", options.caller, options.server)
+    callee = End("bob", options.callee, options.server) if options.callee else None
     said = packets(options.seconds)
-    to, hang_up = call(*ends)
-    sent, came = speak(*ends, to, said)
+    to, hang_up = call(caller, callee)
+    sent, came = speak(caller, callee or caller, to, said)
     hang_up()
-    print(json.dumps(judge(said, sent, came)))
+    print(json.dumps(judge(said, sent, came) if callee else judge_recording(recorded(options.recordings))))
