@@ -9,7 +9,6 @@ use callcenter::config::{Known, MenuNumber, Mistake, Read};
 use callcenter::core::{Action, Book};
 use callcenter::service::{Callcenter, Night, purpose_of, purpose_of_code};
 use jiff::tz::TimeZone;
-use mediaserver::sound::Shelf;
 use node::config::{Problem, Source};
 use node::rpc;
 use node::telemetry::{Health, Registry};
@@ -24,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::Common;
 use crate::config::{self, Checked, Config};
+use crate::sounds::{self, Named};
 use crate::{applications, services, state};
 
 /// The menus of a file, and what it adds to its dial plan.
@@ -57,19 +57,12 @@ pub fn read(config: &Config, source: &Source) -> Result<Menus, Vec<Problem>> {
     let Read { book, numbers, greetings, warnings } =
         callcenter::config::read(&config.menu, &config.holidays, &known)
             .map_err(|mistakes| mistakes.into_iter().map(shown).collect::<Vec<_>>())?;
-    let mut shelf = Shelf::new(config.media.sound_folders());
-    let unplayable = greetings.into_iter().filter_map(|(name, at)| {
-        let why = shelf.sound(&name).err()?;
-        Some(source.problem(at, format!("greeting {why}")))
-    });
-    let unplayable: Vec<_> = unplayable.collect();
-    let mut warnings: Vec<_> = warnings.into_iter().map(shown).collect();
-    // Where another process plays it, the file need not be here.
-    match config.rpc.mediaserver {
-        Some(_) => warnings.extend(unplayable),
-        None if !unplayable.is_empty() => return Err(unplayable),
-        None => {}
+    let named = greetings.into_iter().map(|(file, at)| Named { what: "greeting", file, at: Some(at) });
+    let (mistakes, doubts) = sounds::unplayable(config, source, named.collect());
+    if !mistakes.is_empty() {
+        return Err(mistakes);
     }
+    let warnings = warnings.into_iter().map(shown).chain(doubts).collect();
     let attached =
         |MenuNumber { number, menu, at }| AttachedNumber { number, purpose: purpose_of(&menu), at };
     let codes = book.codes.iter().map(|(name, action, code)| AttachedNumber {

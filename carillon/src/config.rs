@@ -14,7 +14,7 @@ use registrar::{UserConfig, Users};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::{applications, attendant, mailboxes};
+use crate::{applications, attendant, mailboxes, sounds};
 
 /// One file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -134,12 +134,14 @@ pub fn load(source: &Source, listen: &[String]) -> Result<Checked, Report> {
     }
     let menus = attendant::read(&config, source);
     problems.extend(mailboxes::mistakes(&config, source));
+    let (silent, doubts) = sounds::unplayable(&config, source, sounds::music(&config));
+    problems.extend(silent);
     let attached = applications::attached(&config, menus.as_ref().ok());
     let plan = Plan::build(&config.dial, &config.route, &config.group, &names, &attached);
     match (users, plan, menus) {
         (Some(users), Ok((plan, warnings)), Ok(menus)) if problems.is_empty() => {
             let warnings = warnings.into_iter().map(shown).chain(menus.warnings);
-            let warnings = warnings.chain(mailboxes::warning(&config, source)).collect();
+            let warnings = warnings.chain(doubts).chain(mailboxes::warning(&config, source)).collect();
             Ok(Checked { users, plan: Arc::new(plan), book: menus.book, warnings, config })
         }
         (_, plan, menus) => {
@@ -234,6 +236,12 @@ mod tests {
             ("\"7000\"", "\"6002\"", "extension 6002 is in use by a user"),
             ("bonjour.wav", "salut.wav", "greeting salut.wav: not in "),
             ("bonjour.wav", "french-company.toml", "greeting french-company.toml: "),
+            (
+                "[proxy]\n",
+                "[proxy]\nmusic_on_hold = \"jazz.mp3\"\n",
+                "[proxy] music_on_hold: jazz.mp3: not in ",
+            ),
+            ("[[user]]\n", "[[user]]\nmusic_on_hold = \"jazz\"\n", "music_on_hold: jazz: not in "),
             ("\"fr\" ", "\"klingon\" ", "language: \"klingon\" is not spoken here; there are fr, en"),
         ] {
             let text = good.replacen(from, to, 1);

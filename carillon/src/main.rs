@@ -14,6 +14,7 @@ mod parse;
 mod reload;
 mod run;
 mod services;
+mod sounds;
 mod state;
 mod waiting;
 mod welcome;

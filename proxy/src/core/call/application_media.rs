@@ -329,6 +329,11 @@ impl Call {
                     self.press(means, turn, number, digit);
                 }
             }
+            // RFC 3515 §2.4.2: understood, and there is nobody whom it could be done with.
+            Some(Method::Refer) => {
+                tracing::info!(call_id = %self.shown_call_id(), "a phone that talks with nobody transfers");
+                Self::refuse(means, turn, server, Status::of(603));
+            }
             Some(Method::Options | Method::Message) => Self::refuse(means, turn, server, Status::of(200)),
             _ => {
                 answer::respond(means, turn, server, Status::of(405), None, &[("Allow", write::ALLOW)]);

@@ -437,3 +437,20 @@ fn legs_that_are_not_there_are_refused() {
     world.bye(&mut caller);
     world.finish();
 }
+
+#[test]
+fn who_talks_with_nobody_yet_has_nobody_to_transfer() {
+    let mut world = company();
+    let mut caller = world.attended();
+    world.say(2, dial(1, "6003"));
+    let invite = rung(&mut world, "martin");
+    let mut callee = answers(&mut world, "martin", &invite);
+    let refer = world.at("martin").in_dialog(&mut callee, "REFER", "Refer-To: <sip:6002@carillon.local>\r\n");
+    world.send("martin", &refer);
+    world.take_only("martin", "603");
+    assert!(!world.has_mail("bob"));
+    world.say(3, bridge(1, Some(0)));
+    world.bye(&mut caller);
+    leaves(&mut world, "martin");
+    world.finish();
+}
