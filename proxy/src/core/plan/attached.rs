@@ -218,14 +218,17 @@ pub(crate) fn application_of(purpose: &str) -> &str {
     purpose.split('/').next().unwrap_or(purpose)
 }
 
-/// True when one letter is missing, too many, or another.
-fn is_near(known: &str, said: &str) -> bool {
+/// True when one letter is missing, too many, or another, or two have changed places.
+pub(super) fn is_near(known: &str, said: &str) -> bool {
     let (long, short) = if known.len() >= said.len() { (known, said) } else { (said, known) };
     let same_front = long.bytes().zip(short.bytes()).take_while(|(left, right)| left == right).count();
     let rest = &long.as_bytes()[same_front..];
     let other = &short.as_bytes()[same_front..];
     match long.len() - short.len() {
-        0 => rest.get(1..) == other.get(1..),
+        0 => {
+            let swapped = rest.len() > 1 && rest[0] == other[1] && rest[1] == other[0];
+            rest.get(1..) == other.get(1..) || swapped && rest[2..] == other[2..]
+        }
         1 => rest.get(1..) == Some(other),
         _ => false,
     }

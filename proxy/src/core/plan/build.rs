@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use node::config::When;
 use toml::Spanned;
 
-use super::attached::Attached;
+use super::attached::{Attached, is_near};
 use super::pattern::Pattern;
 use super::{Caller, DIALLED, Plan, Rule};
 use crate::config::plan::{DialConfig, GroupConfig, RouteConfig, StepConfig, Strategy};
@@ -271,11 +271,15 @@ impl Builder<'_> {
         if name == DIALLED || self.users.contains(&name) {
             return;
         }
-        let near = self.users.iter().find(|user| user.eq_ignore_ascii_case(name));
-        let hint = near.map_or_else(
-            || "add it as [[user]] or with `carillon ctl users add`".to_owned(),
-            |near| format!("{near} exists; names are case sensitive"),
-        );
+        let alike = self.users.iter().find(|user| user.eq_ignore_ascii_case(name));
+        // One digit more or less is another extension.
+        let is_name = name.len() >= 3 && name.bytes().any(|octet| !octet.is_ascii_digit());
+        let near = self.users.iter().find(|user| is_name && is_near(user, name));
+        let hint = match (alike, near) {
+            (Some(alike), _) => format!("{alike} exists; names are case sensitive"),
+            (None, Some(near)) => format!("{near} exists"),
+            (None, None) => "add it as [[user]] or with `carillon ctl users add`".to_owned(),
+        };
         self.warnings
             .push(PlanError { at: at.clone(), what: format!("no user {name:?} in this file; {hint}") });
     }

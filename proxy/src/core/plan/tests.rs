@@ -209,8 +209,8 @@ fn a_plan_that_cannot_work_is_refused_with_the_cause() {
         ("[[route]]\nextension = \"1\"\nfrom = \"_\"\nsteps = [{ ring = \"bob\" }]", "matches nothing"),
         ("[[route]]\nextension = \"1\"\nwhen = { days = \"x\" }\nsteps = [{ ring = \"bob\" }]", "mon-fri"),
         (
-            "[[route]]\nextension = \"1\"\nsteps = [{ application = \"voicemial/deposit\" }]",
-            "step 1: no application \"voicemial\"; there are voicemail, menu",
+            "[[route]]\nextension = \"1\"\nsteps = [{ application = \"queue/deposit\" }]",
+            "step 1: no application \"queue\"; there are voicemail, menu",
         ),
         ("[[route]]\nextension = \"1\"\nsteps = [{ application = \"voicmail\" }]", "\"voicemail\" exists"),
         ("[[route]]\nextension = \"1\"\nsteps = [{ application = \"menu/a\", ring = \"bob\" }]", "two steps"),
@@ -236,6 +236,9 @@ fn a_plan_that_cannot_work_is_refused_with_the_cause() {
 fn what_is_probably_not_meant_is_a_warning() {
     for (text, hint) in [
         ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"Bob\" }]", "bob exists"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"bobb\" }]", "; bob exists"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"matrin\" }]", "; martin exists"),
+        ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"6009\" }]", "users add"),
         ("[[route]]\nextension = \"1\"\nsteps = [{ ring = \"zoe\" }]", "users add"),
         (
             "[[route]]\nprefix = \"1\"\nsteps = [{ ring = \"bob\" }]\n[[route]]\nextension = \"12\"\nsteps = [{ ring = \"bob\" }]",
