@@ -162,11 +162,8 @@ def voicemail_crash(scenario):
     bob.hang_up()
 
 
-def attendant(scenario):
-    """7000 greets; 2 rings bob, who talks with the caller. Without a digit, and with one that means nothing, it greets
-    again. The greeting that is put into its place meanwhile is heard by the next caller."""
-    alice, bob = scenario.registered("alice"), scenario.registered("bob")
-    bonjour, bonsoir = (os.path.join(WORK, name) for name in ("bonjour.wav", "bonsoir.wav"))
+def greeted_and_connected(scenario, alice, bob):
+    """Alice dials 7000, is greeted, chooses 2 and talks with bob."""
     alice.dial("7000")
     connected(alice)
     hears(scenario, alice, "bonjour.wav", "alice is not greeted")
@@ -174,6 +171,14 @@ def attendant(scenario):
     check(bob.wait("CALL_INCOMING"), f"bob does not ring: {bob.seen}; alice saw {alice.seen}")
     bob.answer()
     connected(bob)
+
+
+def attendant(scenario):
+    """7000 greets; 2 rings bob, who talks with the caller. Without a digit, and with one that means nothing, it greets
+    again. The greeting that is put into its place meanwhile is heard by the next caller."""
+    alice, bob = scenario.registered("alice"), scenario.registered("bob")
+    bonjour, bonsoir = (os.path.join(WORK, name) for name in ("bonjour.wav", "bonsoir.wav"))
+    greeted_and_connected(scenario, alice, bob)
     since = alice.seconds_heard()
     heard_for(alice, 5, since)
     alice.hang_up()
@@ -316,13 +321,7 @@ def sixteen_bits(scenario):
     """Alice's phone knows nothing but L16. It hears the greeting, its 2 is understood, and bob, whose phone knows nothing but
     G.711, talks with her."""
     alice, bob = scenario.registered("alice", codec="L16/8000/1"), scenario.registered("bob")
-    alice.dial("7000")
-    connected(alice)
-    hears(scenario, alice, "bonjour.wav", "alice is not greeted")
-    alice.press("2")
-    check(bob.wait("CALL_INCOMING"), f"bob does not ring: {bob.seen}; alice saw {alice.seen}")
-    bob.answer()
-    connected(bob)
+    greeted_and_connected(scenario, alice, bob)
     heard_for(alice, 5, alice.seconds_heard())
     alice.hang_up()
     ended(bob)
