@@ -190,6 +190,8 @@ pub enum Reached {
 pub enum Outcome {
     /// It rings.
     Ringing,
+    /// It rings, and says something meanwhile: [`Command::Bridge`] lets the caller hear it.
+    EarlyMedia,
     /// Nobody answered in time.
     NoAnswer,
     /// It was busy.
@@ -275,7 +277,8 @@ pub enum Command {
         /// How long it may ring.
         within: Duration,
     },
-    /// Join two legs, or part one.
+    /// Join two legs, or part one. A leg that rings and says something can be joined with a caller who was answered or
+    /// has heard something, and stays so when it answers where the caller was answered.
     Bridge {
         /// Which leg.
         leg: u32,

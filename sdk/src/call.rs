@@ -156,8 +156,8 @@ impl Call {
         let id = self.say(Command::Dial { leg, target: target.to_owned(), within });
         self.until(id, |what| match what {
             What::Answered { leg: of } if *of == leg => Some(Ok(leg)),
-            What::Dialled { id: of, outcome, .. } if *of == id && *outcome != Outcome::Ringing => {
-                Some(Err(*outcome))
+            What::Dialled { id: of, outcome, .. } if *of == id => {
+                (!matches!(outcome, Outcome::Ringing | Outcome::EarlyMedia)).then_some(Err(*outcome))
             }
             _ => None,
         })

@@ -9,8 +9,9 @@ use prompt::{Fixed, Language, Offer, Sentence};
 
 use super::exchange::{Exchange, binary, said};
 use super::ground::Ground;
-use super::needs::{BARESIP, LINPHONE, NOTHING, PYTHON, PYTHON_APPLICATION, TWINKLE};
+use super::needs::{BARESIP, BARESIP_AND_SIPP, LINPHONE, NOTHING, PYTHON, PYTHON_APPLICATION, TWINKLE};
 use super::scene::{Scene, USUAL_S};
+use super::sipp::{BOB, Run};
 use super::spoken;
 
 tests! {
@@ -27,6 +28,7 @@ tests! {
         phones_forward_their_calls_by_codes_and_hear_it_confirmed,
         callers_find_their_ways_through_menus_by_day_and_by_night,
         a_call_is_parked_and_taken_back_from_another_phone;
+    BARESIP_AND_SIPP => who_is_put_through_hears_what_is_said_before_the_answer;
     LINPHONE => linphone_leaves_a_message,
         linphone_puts_two_callers_together;
     TWINKLE => twinkle_puts_two_callers_together,
@@ -143,6 +145,23 @@ fn digits_come_as_events_as_messages_and_as_tones() {
 
 fn the_attendant_greets_connects_and_greets_again() {
     play("attendant", &["udp", "udp"]);
+}
+
+fn who_is_put_through_hears_what_is_said_before_the_answer() {
+    let bob = "10.99.0.21";
+    let text = example().replace("[proxy]\n", &format!("[proxy]\ntrusted = [\"{bob}/32\"]\n"));
+    let mut exchange = company(&text);
+    Run::of(&exchange, BOB, "register-open.xml", 1, &["-p", "5070"]).judge(&mut exchange);
+    let called = Run::of(
+        &exchange,
+        BOB,
+        "answer-early.xml",
+        1,
+        &["-p", "5070", "-rtp_echo", "-mi", bob, "-mp", "20500"],
+    );
+    Scene::of("company.py", &exchange, "early-media", &["udp"], USUAL_S).end(&mut exchange);
+    called.judge(&mut exchange);
+    exchange.end();
 }
 
 fn a_phone_that_knows_sixteen_bits_alone_is_greeted_and_connected() {

@@ -27,6 +27,13 @@ pub enum Need {
 
 /// baresip, which refuses loopback and so wants a namespace.
 pub const BARESIP: &[Need] = &[Need::Namespaces, Need::Program("baresip", "baresip-core"), Need::Numpy];
+/// baresip and SIPp.
+pub const BARESIP_AND_SIPP: &[Need] = &[
+    Need::Namespaces,
+    Need::Program("baresip", "baresip-core"),
+    Need::Program("sipp", "sip-tester"),
+    Need::Numpy,
+];
 /// baresip and linphone.
 pub const LINPHONE: &[Need] = &[
     Need::Namespaces,

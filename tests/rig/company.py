@@ -197,6 +197,18 @@ def attendant(scenario):
     alice.hang_up()
 
 
+def early_media(scenario):
+    """Who is put through by 7000 hears what comes from there before anybody answers: here, himself."""
+    alice = scenario.registered("alice")
+    alice.dial("7000")
+    connected(alice)
+    hears(scenario, alice, "bonjour.wav", "alice is not greeted")
+    alice.press("2")
+    until(lambda: scenario.hears(alice, "part", "--seed", str(scenario.seeds[alice]), "--min-secs", "2"),
+          lambda: "alice does not hear what comes back")
+    alice.hang_up()
+
+
 def greeted_twice(scenario, caller, greeting, digit):
     """With no digit, or one that means nothing, the greeting comes again."""
     caller.forget()
@@ -447,7 +459,7 @@ def door(scenario):
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    voicemail, greetings, another_pin, voicemail_crash, attendant, sixteen_bits, codes, menus, park, attended_transfer,
+    voicemail, greetings, another_pin, voicemail_crash, attendant, early_media, sixteen_bits, codes, menus, park, attended_transfer,
     linphone_leaves_a_message,
     twinkle_consults_and_transfers, digits_of_all_kinds, door)}
 

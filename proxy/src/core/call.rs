@@ -12,6 +12,7 @@ pub(crate) mod acknowledge;
 pub(crate) mod answering;
 pub(crate) mod application;
 pub(crate) mod application_commands;
+pub(crate) mod application_early;
 pub(crate) mod application_legs;
 pub(crate) mod application_media;
 pub(crate) mod application_ring;
@@ -69,6 +70,8 @@ pub(crate) struct Call {
     pub server: TransactionId,
     /// The caller's leg, then one for each branch of the INVITE.
     pub legs: Vec<Leg>,
+    /// How often a leg had the place of another.
+    pub respent: u32,
     /// The leg that talks with the caller, once one has answered.
     pub peer: Option<u16>,
     /// True when the caller's INVITE held an offer.

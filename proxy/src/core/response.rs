@@ -87,7 +87,7 @@ impl ResponseContext {
             if let Some(call) = self.call {
                 let (leg, ring) = (self.branches[place].leg, self.ring.as_ref().map(|ring| ring.serial));
                 means.with_call(turn, call, |call, means, turn| match ring {
-                    Some(serial) => call.on_ring_provisional(means, turn, serial),
+                    Some(serial) => call.on_ring_provisional(means, turn, serial, leg, message),
                     None => call.on_provisional(means, turn, leg, message),
                 });
                 return;
@@ -138,7 +138,11 @@ impl ResponseContext {
         self.unlight(means, turn, place);
         let branch = &mut self.branches[place];
         if let Some(call) = self.call {
-            means.with_call(turn, call, |call, _, _| call.on_leg_failed(branch.leg));
+            let ring = self.ring.as_ref().map(|ring| ring.serial);
+            means.with_call(turn, call, |call, means, turn| match ring {
+                Some(serial) => call.on_ring_leg_failed(means, turn, serial, branch.leg),
+                None => call.on_leg_failed(branch.leg),
+            });
         }
         if branch.abandoned {
             return;

@@ -104,7 +104,31 @@ fn we_offer_where_nothing_was_offered() {
     world.play(A, 1, vec![0; 160], Repeat::Forever).unwrap();
     assert_eq!(world.run(99), []);
     assert_eq!(world.machine.sent.len(), 5);
-    assert!(world.attend(A, Theirs::Answer(sdp(ALICE, 4000).as_bytes())).is_err(), "nobody asked");
+    assert!(world.attend(B, Theirs::Answer(sdp(BOB, 4000).as_bytes())).is_err(), "nobody asked");
+}
+
+#[test]
+fn who_is_heard_before_he_answers_may_answer_from_elsewhere() {
+    let mut world = World::new();
+    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
+    world.attend(B, Theirs::Nothing).unwrap();
+    // The announcement of a network comes from one place, the phone behind it from another.
+    for (address, port) in [(BOB, 5000), ("192.0.2.3", 6000)] {
+        world.attend(B, Theirs::Answer(sdp(address, port).as_bytes())).unwrap();
+        let bridge = proto::media::Bridge { call: "c", leg: B, with: Some(A) };
+        world.sessions.bridge(world.now, &bridge, &mut world.machine).unwrap();
+        world.machine.sent.clear();
+        let from = format!("{address}:{port}").parse().unwrap();
+        let mut said = rtp(0, 9, &[g711::to_ulaw(1000); 160]);
+        world.sessions.packet(world.now, PortId(2), from, &mut said, &mut world.machine);
+        let (_, to, _) = world.machine.sent.pop().unwrap();
+        assert_eq!(to.to_string(), "192.0.2.1:4000", "{address} is heard");
+        let alice = "192.0.2.1:4000".parse().unwrap();
+        let mut said = rtp(0, 9, &[g711::to_ulaw(1000); 160]);
+        world.sessions.packet(world.now, PortId(0), alice, &mut said, &mut world.machine);
+        let (_, to, _) = world.machine.sent.pop().unwrap();
+        assert_eq!(to.to_string(), format!("{address}:{port}"), "alice is heard there");
+    }
 }
 
 #[test]

@@ -142,6 +142,7 @@ fn over(wire: &v1::Over) -> Option<Ended> {
 fn outcome_wired(outcome: Outcome) -> v1::dialled::Outcome {
     match outcome {
         Outcome::Ringing => v1::dialled::Outcome::Ringing,
+        Outcome::EarlyMedia => v1::dialled::Outcome::EarlyMedia,
         Outcome::NoAnswer => v1::dialled::Outcome::NoAnswer,
         Outcome::Busy => v1::dialled::Outcome::Busy,
         Outcome::Declined => v1::dialled::Outcome::Declined,
@@ -152,6 +153,7 @@ fn outcome_wired(outcome: Outcome) -> v1::dialled::Outcome {
 fn outcome(wire: v1::dialled::Outcome) -> Option<Outcome> {
     Some(match wire {
         v1::dialled::Outcome::Ringing => Outcome::Ringing,
+        v1::dialled::Outcome::EarlyMedia => Outcome::EarlyMedia,
         v1::dialled::Outcome::NoAnswer => Outcome::NoAnswer,
         v1::dialled::Outcome::Busy => Outcome::Busy,
         v1::dialled::Outcome::Declined => Outcome::Declined,

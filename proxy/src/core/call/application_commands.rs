@@ -176,6 +176,9 @@ impl Call {
                 self.refuse_command(turn, id, "only the caller can be sent elsewhere")
             }
             Command::Bridge { leg, with } => {
+                if self.bridges_early(means, turn, id, leg, with) {
+                    return;
+                }
                 let both = self
                     .attended_leg(leg)
                     .zip(with.map_or(Some(None), |with| self.attended_leg(with).map(Some)));

@@ -9,9 +9,11 @@ use proto::{ServiceError, Ticket};
 use sip::dialog::Outgoing;
 use sip::message::Message;
 use sip::transport::NextHop;
+use smallvec::SmallVec;
 
 use super::application::{Errand, Run};
 use super::application_commands::GoingKind;
+use super::application_early::Early;
 use super::application_ring::{Order, To, number_of};
 use super::{CALLER, Call, late, write};
 use crate::core::divert::Chain;
@@ -33,6 +35,10 @@ pub(crate) struct Ringing {
     pub asked: Option<Ticket>,
     /// True once it was told that somebody rings.
     pub has_rung: bool,
+    /// What is heard of it meanwhile.
+    pub early: Early,
+    /// The legs of its phones.
+    pub legs: SmallVec<[u16; 2]>,
 }
 
 /// Why somebody is rung.
@@ -68,7 +74,8 @@ impl Call {
                 .rings
                 .iter()
                 .any(|ring| matches!(ring.why, RingFor::Dial { leg: known, .. } if known == leg));
-        if is_used || self.legs.len() >= super::invite::LEGS_MAX {
+        let is_full = self.legs.len() >= super::invite::LEGS_MAX && !self.legs.iter().any(|leg| leg.is_spent);
+        if is_used || is_full {
             return self.refuse_command(turn, id, "the leg is in use, or there are too many");
         }
         let within = within.clamp(Duration::from_secs(1), *means.settings.config.ring_timeout);
@@ -157,7 +164,9 @@ impl Call {
 
     fn push_ring(&mut self, means: &mut Means, why: RingFor, order: Order) {
         let serial = order.serial;
-        let ringing = Ringing { serial, context: None, why, number: None, asked: None, has_rung: false };
+        let (early, legs) = (Early::None, SmallVec::new());
+        let ringing =
+            Ringing { serial, context: None, why, number: None, asked: None, has_rung: false, early, legs };
         self.runs.rings.push(ringing);
         means.errands.push_back(Errand::Ring(self.id, Box::new(order)));
     }
@@ -172,26 +181,45 @@ impl Call {
 
     /// Which context rings.
     pub fn note_ring(&mut self, serial: u16, context: Slot) {
-        if let Some(ring) = self.runs.rings.iter_mut().find(|ring| ring.serial == serial) {
+        if let Some(ring) = self.ring_mut(serial) {
             ring.context = Some(context);
         }
     }
 
+    pub fn ring_mut(&mut self, serial: u16) -> Option<&mut Ringing> {
+        self.runs.rings.iter_mut().find(|ring| ring.serial == serial)
+    }
+
     /// Somebody rings.
-    pub fn on_ring_provisional(&mut self, means: &mut Means, turn: &mut Turn<'_>, serial: u16) {
-        let Some(ring) = self.runs.rings.iter_mut().find(|ring| ring.serial == serial) else { return };
-        if std::mem::replace(&mut ring.has_rung, true) {
-            return;
+    pub fn on_ring_provisional(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        serial: u16,
+        number: u16,
+        message: &Message<'_>,
+    ) {
+        let Some(ring) = self.ring_mut(serial) else { return };
+        let why = ring.why;
+        if !std::mem::replace(&mut ring.has_rung, true) {
+            self.tell_ringing(means, turn, why);
         }
-        match ring.why {
+        self.begin_early(means, turn, serial, number, message);
+    }
+
+    fn tell_ringing(&mut self, means: &mut Means, turn: &mut Turn<'_>, why: RingFor) {
+        match why {
             RingFor::Dial { leg, id } => {
                 self.tell(turn, What::Dialled { leg, id, outcome: Outcome::Ringing });
             }
             RingFor::Refer | RingFor::Parker => self.on_transfer_rings(means, turn),
-            RingFor::Transfer { .. } | RingFor::Rest => {
-                self.play_plainly(means, turn, media::Sound::Tone(RINGBACK), Repeat::Forever);
-            }
+            RingFor::Transfer { .. } | RingFor::Rest => self.play_ringback(means, turn),
         }
+    }
+
+    /// The caller hears that somebody rings.
+    pub fn play_ringback(&mut self, means: &mut Means, turn: &mut Turn<'_>) {
+        self.play_plainly(means, turn, media::Sound::Tone(RINGBACK), Repeat::Forever);
     }
 
     /// Nobody is reached.
@@ -201,6 +229,7 @@ impl Call {
         if let Some(number) = ring.number {
             self.hang_up_leg(means, turn, number, None);
         }
+        self.forget_ringing(means, turn, &ring, ring.number);
         match ring.why {
             RingFor::Dial { leg, id } => {
                 let outcome = match why {
@@ -234,17 +263,21 @@ impl Call {
         hop: Option<NextHop>,
     ) {
         let is_wanted = !self.over && self.runs.rings.iter().any(|ring| ring.serial == serial);
-        let sdp = write::sdp(message).filter(|_| is_wanted);
+        // What was answered reliably need not be said again (RFC 6337 §3.1.1).
+        let early = self.leg_mut(number).map(|leg| std::mem::take(&mut leg.early_answer)).unwrap_or_default();
+        let sdp = write::sdp(message).or((!early.is_empty()).then_some(&*early)).filter(|_| is_wanted);
         let (Some(sdp), true) = (sdp, self.confirm(turn, number, message)) else {
             late::end(means, turn, message, hop);
             return self.on_ring_failed(means, turn, serial, Reached::Unreachable);
         };
-        self.acknowledge_first(means, turn, number);
+        self.acknowledge_first(means, turn, number, message);
         let who = Waiter::Joined(self.id, serial);
         let asked = self.attend(means, turn, number, Theirs::Answer(sdp), who).ok();
-        if let Some(ring) = self.runs.rings.iter_mut().find(|ring| ring.serial == serial) {
+        if let Some(ring) = self.ring_mut(serial) {
             ring.number = Some(number);
-            ring.asked = asked;
+            if let Some(before) = std::mem::replace(&mut ring.asked, asked) {
+                means.questions.close(before);
+            }
         }
         if asked.is_none() {
             self.on_ring_failed(means, turn, serial, Reached::Unreachable);
@@ -267,9 +300,16 @@ impl Call {
         let Some(place) = self.runs.rings.iter().position(|ring| ring.serial == serial) else { return };
         let ring = self.runs.rings.remove(place);
         let Some(number) = ring.number else { return };
+        self.forget_ringing(means, turn, &ring, Some(number));
         match ring.why {
             RingFor::Dial { leg, .. } => {
                 self.runs.legs.push((leg, number));
+                // Whoever heard it before goes on hearing it.
+                if ring.early.leg() == Some(number)
+                    && let Some(with) = ring.early.joined().filter(|_| !self.is_unanswered())
+                {
+                    self.join(means, turn, 0, with, Some(number));
+                }
                 self.tell(turn, What::Answered { leg });
             }
             RingFor::Refer | RingFor::Parker => self.complete_transfer(means, turn, number, false),
@@ -404,12 +444,29 @@ impl Call {
         if let Some(number) = ring.number {
             self.hang_up_leg(means, turn, number, None);
         }
+        self.forget_ringing(means, turn, ring, ring.number);
         match ring.context {
             Some(context) => means.errands.push_back(Errand::Silence(context)),
             // It was ordered in this very turn.
             None => means.errands.retain(
                 |errand| !matches!(errand, Errand::Ring(call, order) if *call == self.id && order.serial == ring.serial),
             ),
+        }
+    }
+
+    /// The media of phones that were rung and will not be talked to end; all but those of the leg that answered.
+    fn forget_ringing(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        ring: &Ringing,
+        winner: Option<u16>,
+    ) {
+        for number in ring.legs.iter().copied().filter(|number| Some(*number) != winner) {
+            self.release(means, turn, Some(number));
+            if let Some(leg) = self.leg_mut(number) {
+                leg.is_spent = leg.dialog.is_none();
+            }
         }
     }
 
@@ -426,6 +483,7 @@ impl Call {
     }
 
     pub fn let_go(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+        self.drop_crossings_of(means, turn, number);
         if let Some(leg) = self.leg_mut(number) {
             leg.dialog = None;
         }
@@ -438,13 +496,20 @@ impl Call {
     }
 
     /// The ACK to the 2xx of a leg's first INVITE.
-    fn acknowledge_first(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+    fn acknowledge_first(
+        &mut self,
+        means: &mut Means,
+        turn: &mut Turn<'_>,
+        number: u16,
+        message: &Message<'_>,
+    ) {
         let Some(leg) = self.leg_mut(number) else { return };
         let Some(hop) = leg.hop() else { return };
         let via = write::via(means, leg, &hop);
         leg.ack.clear();
         if let Some(dialog) = &leg.dialog {
-            let cseq = dialog.local_number().unwrap_or(1);
+            // RFC 3261 §13.2.2.4: that of the INVITE, though PRACKs came after it.
+            let cseq = message.cseq().map_or(1, |cseq| cseq.number);
             dialog.acknowledge(cseq, &Outgoing::new(via.as_bytes()), &mut leg.ack);
             turn.wire().send_octets(hop, None, &leg.ack);
         }

@@ -223,7 +223,8 @@ impl ResponseContext {
 
 /// The name or number that a target says, which may be a URI of ours.
 pub(crate) fn number_of(settings: &Settings, target: &str) -> Option<String> {
-    if !target.starts_with("sip:") && !target.starts_with("tel:") {
+    let scheme = target.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if !matches!(scheme.as_deref(), Some("sip" | "sips" | "tel")) {
         return (!target.is_empty() && !target.contains('@')).then(|| target.to_owned());
     }
     let uri = Uri::parse(target.as_bytes()).ok()?;

@@ -8,6 +8,7 @@ use sip::dialog::{Outgoing, is_target_refresh};
 use sip::message::{Message, Method, Name, Status};
 use sip::transaction::{TransactionId, TransactionKey};
 use sip::transport::Packet;
+use smallvec::SmallVec;
 
 use super::application_media::dialled;
 use super::media::{Passing, Role, Shown};
@@ -385,6 +386,28 @@ impl Call {
             Self::refuse(means, turn, crossing.server, status);
             self.picking_failed(means, turn, serial);
             self.on_prack_answered(means, turn, serial);
+        }
+    }
+
+    /// A leg goes while the call goes on: what it asked needs no answer, and what it was asked is asked again (RFC 3261
+    /// §14.2, §15.1.2).
+    pub fn drop_crossings_of(&mut self, means: &mut Means, turn: &mut Turn<'_>, number: u16) {
+        let of_leg = |crossing: &&Crossing| crossing.from == number || crossing.to == number;
+        let those: SmallVec<[u16; 2]> =
+            self.crossings.iter().filter(of_leg).map(|crossing| crossing.serial).collect();
+        for serial in those {
+            let Some(crossing) = self.crossing(serial) else { continue };
+            match (crossing.from == number, &crossing.stage) {
+                (true, Stage::Acknowledging(_) | Stage::Confirming) => {
+                    self.finish_crossing(means, serial);
+                }
+                (true, _) => self.fail_crossing(means, turn, serial, Status::of(487)),
+                (false, Stage::Offering | Stage::Sent | Stage::Answering(_)) => {
+                    self.fail_crossing(means, turn, serial, Status::of(491));
+                }
+                // Our 2xx is out: it waits for its ACK.
+                (false, Stage::Acknowledging(_) | Stage::Confirming) => {}
+            }
         }
     }
 

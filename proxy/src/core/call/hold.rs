@@ -54,10 +54,33 @@ impl Call {
 }
 
 /// True when who offers this does not want to hear the other: `sendonly`, `inactive`, or an address of nowhere, as
-/// RFC 2543 had it.
+/// RFC 2543 had it. The first sound counts, since who turns a camera off talks on; the session says it for streams that
+/// say nothing (RFC 8866 §6.7).
 pub(crate) fn is_hold(sdp: &[u8]) -> bool {
-    let mut lines = sdp.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii);
-    lines.any(|line| matches!(line, b"a=sendonly" | b"a=inactive" | b"c=IN IP4 0.0.0.0"))
+    let (mut session, mut sound) = (None, None);
+    let (mut nowhere, mut nowhere_of_sound) = (false, None);
+    let (mut is_session, mut is_sound, mut sounds) = (true, false, 0);
+    for line in sdp.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii) {
+        if line.starts_with(b"m=") {
+            is_sound = line.starts_with(b"m=audio") && sounds == 0;
+            sounds += u32::from(is_sound);
+            is_session = false;
+        }
+        let direction = match line {
+            b"a=sendonly" | b"a=inactive" => Some(true),
+            b"a=sendrecv" | b"a=recvonly" => Some(false),
+            _ => None,
+        };
+        let address = line.starts_with(b"c=").then_some(line == b"c=IN IP4 0.0.0.0");
+        if is_session {
+            session = direction.or(session);
+            nowhere |= address == Some(true);
+        } else if is_sound {
+            sound = direction.or(sound);
+            nowhere_of_sound = address.or(nowhere_of_sound);
+        }
+    }
+    sound.or(session) == Some(true) || nowhere_of_sound.unwrap_or(nowhere)
 }
 
 /// What is heard where no file is named: a soft sign every few seconds that the call is there.
@@ -76,6 +99,10 @@ mod tests {
             ("c=IN IP4 0.0.0.0\r\n", true),
             ("c=IN IP4 10.0.0.1\r\na=sendrecv\r\n", false),
             ("a=recvonly\r\n", false),
+            ("v=0\r\nm=audio 9 RTP/AVP 0\r\na=sendrecv\r\nm=video 9 RTP/AVP 96\r\na=inactive\r\n", false),
+            ("v=0\r\na=sendonly\r\nm=audio 9 RTP/AVP 0\r\n", true),
+            ("v=0\r\na=sendonly\r\nm=audio 9 RTP/AVP 0\r\na=sendrecv\r\n", false),
+            ("v=0\r\nc=IN IP4 0.0.0.0\r\nm=audio 9 RTP/AVP 0\r\nc=IN IP4 10.0.0.1\r\n", false),
         ] {
             assert_eq!(is_hold(sdp.as_bytes()), expected, "{sdp}");
         }

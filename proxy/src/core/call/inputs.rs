@@ -173,6 +173,7 @@ impl super::Call {
             Waiter::Crossing(_, serial) => self.on_described(means, turn, serial, answer),
             Waiter::Attended(_) => self.on_attended(means, turn, answer),
             Waiter::Joined(_, serial) => self.on_joined(means, turn, serial, answer),
+            Waiter::Heard(_, serial) => self.on_heard(means, turn, serial, answer),
             Waiter::Renewed(_, number, is_answer) => self.on_renewed(means, turn, number, is_answer, answer),
             _ => {}
         }

@@ -27,13 +27,18 @@ impl ResponseContext {
     ) -> bool {
         let Some(slot) = self.call else { return false };
         let (mut number, context) = (self.branches[place].leg, self.id);
-        let (from_address, rings) = (Some(self.flow.remote.ip()), self.ring.is_some());
+        let from_address = Some(self.flow.remote.ip());
+        let ring = self.ring.as_ref().map(|ring| ring.serial);
+        let rings = ring.is_some();
         let octets = self.read_request(means);
         let branch = &self.branches[place];
         let asked = means.with_call(turn, slot, |call, means, turn| {
             if number == NO_LEG {
                 number = call.add_leg(means)?;
                 call.leg_mut(number)?.user.clone_from(&branch.target.user);
+                if let Some(ring) = ring.and_then(|serial| call.ring_mut(serial)) {
+                    ring.legs.push(number);
+                }
                 call.leg_mut(number)?.straight = !rings && call.may_go_straight(branch, hop);
             }
             if call.leg(number).is_some_and(|leg| leg.offer.is_some()) {
@@ -192,10 +197,22 @@ impl Call {
 
     /// Makes a leg more; `None` when there are too many.
     fn add_leg(&mut self, means: &mut Means) -> Option<u16> {
-        let number = self.next_leg()?;
         let (call_id, tag) = (write::draw_call_id(means), write::draw(means));
+        let new = Leg { is_ours: true, ..Leg::new(call_id.as_bytes(), &tag) };
+        let spent = self.legs.iter().position(|leg| leg.is_spent).and_then(|place| u16::try_from(place).ok());
+        let number = if let Some(number) = spent {
+            // The media server is not asked in the order in which it answers: what is new has a new name.
+            self.respent += 1;
+            let media = RESPENT + self.respent;
+            let old = std::mem::replace(self.leg_mut(number)?, Leg { media, ..new });
+            means.calls.remove_tag(&old.tag);
+            number
+        } else {
+            let number = self.next_leg()?;
+            self.legs.push(Leg { media: number.into(), ..new });
+            number
+        };
         means.calls.add_tag(&tag, self.id, number);
-        self.legs.push(Leg { media: u32::from(number), is_ours: true, ..Leg::new(call_id.as_bytes(), &tag) });
         Some(number)
     }
 
@@ -207,5 +224,7 @@ impl Call {
 
 /// The leg of a branch that has none yet.
 pub(crate) const NO_LEG: u16 = u16::MAX;
-/// Legs of one call.
+/// Legs of one call; those of phones that did not answer an application are used again.
 pub(crate) const LEGS_MAX: usize = 60;
+/// The names of those towards the media server begin behind this one.
+const RESPENT: u32 = 1000;

@@ -39,6 +39,8 @@ pub(crate) struct Leg {
     pub straight: bool,
     /// The answer that it gave before its 2xx, which may repeat it or not (RFC 6337 §3.1.1).
     pub early_answer: Vec<u8>,
+    /// True when its phone was rung for a call and did not answer: another may have its place.
+    pub is_spent: bool,
     /// True while it is on hold and hears music.
     pub music: bool,
     /// True when it is to hear music as soon as the media server talks to it.
@@ -83,6 +85,7 @@ impl Leg {
             media: u32::MAX,
             straight: false,
             early_answer: Vec::new(),
+            is_spent: false,
             music: false,
             music_waits: false,
             user: None,

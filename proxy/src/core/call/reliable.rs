@@ -265,6 +265,10 @@ impl Call {
         let rseq = message.first(Name::RSeq).and_then(|rseq| RSeq::parse(rseq).ok());
         let (true, Some(RSeq(rseq))) = (is_reliable, rseq) else { return true };
         let Some(leg) = self.leg_mut(number) else { return true };
+        if *leg.call_id != *message.call_id() {
+            // Another has its place.
+            return false;
+        }
         let Some(early) = leg.early_dialog(message, rseq) else { return false };
         let rack = Text::of(format_args!("{rseq} {} INVITE", message.cseq().map_or(1, |cseq| cseq.number)));
         let Some(mut dialog) = leg.early.get(early).map(|early| early.dialog.clone()) else { return false };

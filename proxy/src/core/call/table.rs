@@ -48,6 +48,11 @@ impl Calls {
         self.by_tag.insert(tag.as_bytes().into(), (slot, leg));
     }
 
+    /// Nobody asks for this tag any more.
+    pub fn remove_tag(&mut self, tag: &str) {
+        self.by_tag.remove(tag.as_bytes());
+    }
+
     /// The leg that a request belongs to: all of the dialog's name must fit (RFC 3261 §12.2.2).
     pub fn find(&self, request: &Request<'_>) -> Option<(Slot, u16)> {
         if self.by_tag.is_empty() {

@@ -29,7 +29,7 @@ impl Routes for Numbers {
 }
 
 /// 7000 is a menu, 6002 bob with voicemail behind, 6003 martin without.
-fn company() -> World {
+pub fn company() -> World {
     let bob = vec![ring(&["bob"], Some(10), Strategy::All), step("voicemail/deposit")];
     let numbers = BTreeMap::from([
         ("7000", vec![step("desk/main")]),

@@ -79,6 +79,54 @@ fn the_caller_transfers_the_called_one_blindly() {
 }
 
 #[test]
+fn who_transfers_asks_for_another_session_and_is_gone_before_its_acknowledgement() {
+    let mut world = World::conducted();
+    let (mut caller, mut callee) = world.talk();
+    world.register(&["martin"]);
+    world.refer("alice", &mut caller, "SIPS:6003@carillon.local");
+    let invite = world.take("martin");
+    // Alice takes the call off hold; her phone is slow to acknowledge.
+    world.within_sdp("alice", &mut caller, "INVITE", "again");
+    let again = world.take_only("bob", "INVITE");
+    world.reply_sdp("bob", &again, 200, "bob again");
+    world.take_only("alice", "200");
+    let mut martin = world.taken_by("martin", &invite);
+    assert_eq!(world.notified("alice"), "SIP/2.0 200 OK\r\n");
+    world.hung_up("alice");
+    world.take("bob");
+    world.renewed("bob");
+    world.ladder();
+    world.wait(40_000);
+    assert!(!world.has_mail("bob") && !world.has_mail("martin"), "they talk on");
+    world.within("bob", &mut callee, "BYE");
+    world.take_only("bob", "200");
+    world.hung_up("martin");
+    let _ = &mut martin;
+    world.finish();
+}
+
+#[test]
+fn who_is_asked_for_another_session_transfers_and_is_gone() {
+    let mut world = World::conducted();
+    let (mut caller, mut callee) = world.talk();
+    world.register(&["martin"]);
+    world.refer("alice", &mut caller, "sip:6003@carillon.local");
+    let invite = world.take("martin");
+    world.within_sdp("bob", &mut callee, "INVITE", "hold");
+    let asked = world.take_only("alice", "INVITE");
+    world.taken_by("martin", &invite);
+    assert_eq!(world.notified("alice"), "SIP/2.0 200 OK\r\n");
+    world.hung_up("alice");
+    world.take_only("bob", "491");
+    world.reply("alice", &asked, 481);
+    world.renewed("bob");
+    world.within("bob", &mut callee, "BYE");
+    world.take_only("bob", "200");
+    world.hung_up("martin");
+    world.finish();
+}
+
+#[test]
 fn the_called_one_transfers_the_caller_blindly() {
     let mut world = World::conducted();
     let (mut caller, mut callee) = world.talk();

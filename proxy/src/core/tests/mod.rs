@@ -3,6 +3,7 @@
 
 mod admission;
 mod applications;
+mod applications_early;
 mod applications_legs;
 mod applications_races;
 mod applications_transfers;
