@@ -228,10 +228,25 @@ impl Media for Mediaserver {
         let shelves = Arc::clone(&self.shelves);
         let Some(thread) = self.thread(ask.call) else { return reply.now(Err(self.full())) };
         let thread = thread.line();
+        let expect = |of: String, is_read: bool| {
+            move |sessions: &mut Sessions, now: Instant, out: &mut Machine| {
+                // A leg that is not there is told by what is played.
+                let _ = sessions.expect(now, (&of, leg), is_read, out);
+            }
+        };
+        let (before, after) = (expect(ask.call.to_owned(), true), expect(ask.call.to_owned(), false));
+        thread.ask(before);
+        let way = thread.clone();
         // Files are read where nobody's voice waits for the disk.
         let read = move || match pieces(sounds, &mut shelves.lock()) {
-            Ok(pieces) => thread.ask(move |sessions, now, out| reply.send(begin(pieces, sessions, now, out))),
-            Err(why) => reply.send(Err(refused(why))),
+            Ok(pieces) => thread.ask(move |sessions, now, out| {
+                after(sessions, now, out);
+                reply.send(begin(pieces, sessions, now, out));
+            }),
+            Err(why) => {
+                thread.ask(after);
+                reply.send(Err(refused(why)));
+            }
         };
         if let Err(TrySendError::Full(read) | TrySendError::Disconnected(read)) =
             self.reader.try_send(Box::new(read))
@@ -239,6 +254,7 @@ impl Media for Mediaserver {
             // Dropping it would say that the question was lost; it was not even begun.
             self.overloaded.fetch_add(1, Ordering::Relaxed);
             drop(read);
+            way.ask(expect(ask.call.to_owned(), false));
         }
         Asked::Later
     }

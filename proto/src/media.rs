@@ -277,7 +277,7 @@ pub struct Stop<'a> {
     pub call: &'a str,
     /// Which leg.
     pub leg: Leg,
-    /// What was begun under this id; 0 for all.
+    /// What was begun under this id; 0 for all, and for digits that were dialled ahead.
     pub id: u32,
 }
 

@@ -27,7 +27,10 @@ pub struct Mailboxes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageMark {
     /// It was heard.
-    Heard,
+    Heard {
+        /// When.
+        at_ms: u64,
+    },
     /// It is thrown away; it can be brought back until [`Mailboxes::sweep`] takes it.
     Deleted {
         /// When.
@@ -124,11 +127,13 @@ impl Mailboxes {
     /// Marks a message of a mailbox; again changes nothing.
     pub async fn mark(&self, user: &str, file: &str, mark: MessageMark) -> Result<(), DatabaseError> {
         let (heard, thrown) = (
-            "UPDATE messages SET is_new = 0 WHERE \"user\" = $1 AND file = $2",
+            "UPDATE messages SET is_new = 0, heard_ms = $3 WHERE \"user\" = $1 AND file = $2 AND is_new = 1",
             "UPDATE messages SET deleted_ms = $3 WHERE \"user\" = $1 AND file = $2",
         );
         match mark {
-            MessageMark::Heard => self.rows.write(heard, &[user.into(), file.into()]).await,
+            MessageMark::Heard { at_ms } => {
+                self.rows.write(heard, &[user.into(), file.into(), at_ms.into()]).await
+            }
             MessageMark::Deleted { at_ms } => {
                 self.rows.write(thrown, &[user.into(), file.into(), at_ms.into()]).await
             }
@@ -213,12 +218,16 @@ impl Mailboxes {
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/voicemail/0001_mailboxes.sql"),
     include_str!("../migrations/voicemail/0002_comments.sql"),
+    include_str!("../migrations/voicemail/0003_heard.sql"),
 ];
 
 /// The same for PostgreSQL.
-const SERVER_MIGRATIONS: &[&str] = &[include_str!("../migrations/voicemail/postgres/0001_mailboxes.sql")];
+const SERVER_MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/voicemail/postgres/0001_mailboxes.sql"),
+    include_str!("../migrations/voicemail/postgres/0002_heard.sql"),
+];
 
-const INSERT: &str = "INSERT INTO messages VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)";
+const INSERT: &str = "INSERT INTO messages VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL)";
 const USED: &str = "SELECT count(*), CAST(coalesce(sum(length_ms), 0) AS BIGINT) FROM messages \
                     WHERE \"user\" = $1 AND deleted_ms IS NULL";
 const LIST: &str = "SELECT * FROM messages WHERE \"user\" = $1 AND deleted_ms IS NULL ORDER BY at_ms, file";

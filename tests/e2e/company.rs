@@ -149,7 +149,10 @@ fn the_attendant_greets_connects_and_greets_again() {
 
 fn who_is_put_through_hears_what_is_said_before_the_answer() {
     let bob = "10.99.0.21";
-    let text = example().replace("[proxy]\n", &format!("[proxy]\ntrusted = [\"{bob}/32\"]\n"));
+    let text = example().replace(
+        "[proxy]\n",
+        &format!("[proxy.notifier]\nunsolicited = false\n[proxy]\ntrusted = [\"{bob}/32\"]\n"),
+    );
     let mut exchange = company(&text);
     Run::of(&exchange, BOB, "register-open.xml", 1, &["-p", "5070"]).judge(&mut exchange);
     let called = Run::of(

@@ -75,7 +75,7 @@ async fn asked(mailboxes: &Mailboxes, message: &StoredMessage) {
     mailboxes.mark(user, file, MessageMark::Deleted { at_ms: 9 }).await.expect("marked");
     assert_eq!(mailboxes.counts(user).await.expect("read"), MailboxCounts::default());
     mailboxes.mark(user, file, MessageMark::Restored).await.expect("marked");
-    mailboxes.mark(user, file, MessageMark::Heard).await.expect("marked");
+    mailboxes.mark(user, file, MessageMark::Heard { at_ms: 1 }).await.expect("marked");
     let counts = mailboxes.counts(user).await.expect("read");
     assert_eq!((counts.old, counts.old_urgent, counts.new), (1, 1, 0));
 

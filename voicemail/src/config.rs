@@ -33,7 +33,7 @@ pub struct Config {
     pub messages_max: u32,
     /// How much sound a mailbox holds in all, some 1 MB a minute. Default 1 h. Callers of a full one are told so.
     pub total_max: Duration,
-    /// After how long a message that was heard is removed. Default 0: never. New ones stay.
+    /// How long after it was heard a message is removed. Default 0: never. New ones stay.
     pub retention: Duration,
     /// Whether the PIN is asked for on the user's own phone too. Default false: whoever can dial on that phone can
     /// listen. From other phones a mailbox without PIN cannot be opened.

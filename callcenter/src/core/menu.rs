@@ -148,6 +148,9 @@ impl Menu {
         self.is_spoken = false;
         let now_s = i64::try_from(at_ms / 1000).unwrap_or(i64::MAX);
         let entry = Arc::clone(&self.entry);
+        if let Some(language) = entry.language {
+            self.talk.language = language;
+        }
         let is_open = |hours: &super::Hours| !self.is_night && hours.hold(now_s, &self.book.zone);
         if entry.hours.as_ref().is_none_or(is_open) {
             return self.say(Vec::new(), out);

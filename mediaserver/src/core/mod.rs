@@ -300,6 +300,20 @@ impl Sessions {
         Ok(())
     }
 
+    /// What is to be played to a leg is being read, or is no more.
+    pub fn expect(
+        &mut self,
+        now: Instant,
+        (call, leg): (&str, Leg),
+        is_read: bool,
+        out: &mut dyn Out,
+    ) -> Result<(), ServiceError> {
+        let slot = self.slot(call)?;
+        let leg = self.enter(now, slot, out, |session, _| session.expect(leg, is_read))?;
+        self.activate(now, (slot, leg));
+        Ok(())
+    }
+
     /// Records; see [`proto::Media::record`].
     pub fn record(&mut self, now: Instant, ask: &Record<'_>, out: &mut dyn Out) -> Result<(), ServiceError> {
         let slot = self.slot(ask.call)?;

@@ -30,6 +30,8 @@ pub(super) struct Voice {
     player: Option<Player>,
     collector: Option<Collector>,
     recorder: Option<Recorder>,
+    /// How much of what is to be played is being read.
+    awaited: u32,
     /// Keys that are heard as tones, while digits are collected of a leg that has no events.
     detector: Option<(Codec, Box<Detector>, Decoder)>,
 }
@@ -45,7 +47,7 @@ pub(super) struct Scratch {
 impl Voice {
     /// True when nothing goes on.
     fn is_idle(&self) -> bool {
-        self.player.is_none() && self.collector.is_none() && self.recorder.is_none()
+        self.player.is_none() && self.collector.is_none() && self.recorder.is_none() && self.awaited == 0
     }
 
     /// True while it is played to: nobody else is heard.
@@ -158,6 +160,14 @@ impl Session {
         Ok(index)
     }
 
+    /// What is to be played is being read, or is no more: whoever is asked for digits has time until it has ended.
+    pub fn expect(&mut self, name: Leg, is_read: bool) -> Result<u16, ServiceError> {
+        let index = self.find_known(name)?;
+        let voice = self.leg(index).ok_or(ServiceError::Gone)?.voice.get_or_insert_default();
+        voice.awaited = if is_read { voice.awaited + 1 } else { voice.awaited.saturating_sub(1) };
+        Ok(index)
+    }
+
     /// Begins to record; see [`proto::Media::record`].
     pub fn record(&mut self, place: &mut Place<'_>, ask: &Record<'_>) -> Result<u16, ServiceError> {
         let index = self.find_known(ask.leg)?;
@@ -182,7 +192,7 @@ impl Session {
         let voice = leg.voice.get_or_insert_default();
         let name = leg.name;
         let before = voice.collected(name, Ended::Stopped);
-        voice.collector = Some(Collector::new(place.now, ask, voice.player.is_some()));
+        voice.collector = Some(Collector::new(place.now, ask, voice.player.is_some() || voice.awaited > 0));
         let mut told: Vec<MediaEvent> = before.into_iter().collect();
         while voice.collector.is_some()
             && let Some(digit) = leg.ahead.take()
@@ -201,6 +211,10 @@ impl Session {
         let leg = self.leg(index).ok_or(ServiceError::Gone)?;
         let name = leg.name;
         let ended = leg.voice.as_mut().map(|voice| voice.stop(name, ask.id));
+        if ask.id == 0 {
+            // What was dialled meant what is over.
+            leg.ahead.clear();
+        }
         self.end_recording(index, ask.id, place.out);
         for event in ended.into_iter().flatten().flatten() {
             place.out.tell(self.call(), event);
@@ -270,6 +284,7 @@ impl Session {
             stream.send_own(now, codec, frame, scratch, out);
         }
         if voice.player.is_none()
+            && voice.awaited == 0
             && let Some(collector) = &mut voice.collector
         {
             collector.begin(now);

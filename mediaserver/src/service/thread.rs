@@ -29,7 +29,7 @@ pub(super) struct Thread {
 }
 
 /// The way to a thread.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Way {
     line: Arc<Line>,
     waker: Waker,

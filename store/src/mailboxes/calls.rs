@@ -175,7 +175,7 @@ impl Mailboxes {
         self.rows.write(change, &[id.into(), due_ms.into()]).await
     }
 
-    /// Forgets what nobody needs: messages thrown away before `deleted_before_ms`, those heard and older than
+    /// Forgets what nobody needs: messages thrown away before `deleted_before_ms`, those heard before
     /// `heard_before_ms`; tries, answers and what was to be told of no message before `old_ms`. Gives mailbox and file of each message.
     pub async fn sweep(
         &self,
@@ -188,7 +188,7 @@ impl Mailboxes {
         let unfiled = "DELETE FROM deliveries WHERE due_ms < $1 AND file NOT IN (SELECT file FROM messages)";
         self.rows.write(unfiled, &[old_ms.into()]).await?;
         let mut change = self.rows.change().await?;
-        let swept = "DELETE FROM messages WHERE deleted_ms < $1 OR (is_new = 0 AND at_ms < $2) \
+        let swept = "DELETE FROM messages WHERE deleted_ms < $1 OR (is_new = 0 AND COALESCE(heard_ms, at_ms) < $2) \
                      RETURNING \"user\", file";
         let rows = self.run(&mut change, swept, &[deleted_before_ms.into(), heard_before_ms.into()]).await?;
         self.commit(change).await?;

@@ -45,7 +45,7 @@ async fn a_message_is_filed_once_heard_deleted_and_restored() {
     assert_eq!(mailboxes.begun().await.expect("read"), []);
     let counts = mailboxes.counts("bob").await.expect("read");
     assert_eq!(counts, MailboxCounts { new: 1, new_urgent: 1, ..MailboxCounts::default() });
-    mailboxes.mark("bob", "b/1.wav", MessageMark::Heard).await.expect("marked");
+    mailboxes.mark("bob", "b/1.wav", MessageMark::Heard { at_ms: 9 }).await.expect("marked");
     mailboxes.mark("alice", "b/1.wav", MessageMark::Deleted { at_ms: 9 }).await.expect("not hers");
     let counts = mailboxes.counts("bob").await.expect("read");
     assert_eq!(counts, MailboxCounts { old: 1, old_urgent: 1, ..MailboxCounts::default() });
@@ -127,12 +127,13 @@ async fn what_is_to_be_delivered_waits_until_it_is_due_and_old_things_are_swept(
     assert_eq!(mailboxes.due("mail", 99, 9).await.expect("read"), []);
     mailboxes.keep_answer("r", 1, "one", 1).await.expect("kept");
     mailboxes.keep_answer("r", 2, "two", 9).await.expect("kept");
-    for (file, at_ms) in [("deleted", 1), ("heard", 2), ("new", 3), ("recent", 50)] {
+    for (file, at_ms) in [("deleted", 1), ("heard", 2), ("new", 3), ("recent", 3)] {
         assert!(mailboxes.file(&message(file, at_ms), 9, 90_000).await.expect("filed"));
     }
     mailboxes.mark("bob", "deleted", MessageMark::Deleted { at_ms: 5 }).await.expect("marked");
-    mailboxes.mark("bob", "heard", MessageMark::Heard).await.expect("marked");
-    mailboxes.mark("bob", "recent", MessageMark::Heard).await.expect("marked");
+    mailboxes.mark("bob", "heard", MessageMark::Heard { at_ms: 39 }).await.expect("marked");
+    mailboxes.mark("bob", "recent", MessageMark::Heard { at_ms: 40 }).await.expect("marked");
+    mailboxes.mark("bob", "recent", MessageMark::Heard { at_ms: 1 }).await.expect("it was heard before");
     let swept = mailboxes.sweep(6, 40, 5).await.expect("swept");
     assert_eq!(swept, [("bob".into(), "deleted".into()), ("bob".into(), "heard".into())]);
     assert_eq!(mailboxes.answers("r").await.expect("read"), ["two"]);

@@ -9,6 +9,7 @@ use proto::media::Ended;
 
 use super::talk::{Say, Talk};
 use super::{Effect, Filed, Input, Mailbox, Message, Policy};
+use crate::service::RETRIEVE;
 
 /// The dialogue with one who leaves a message.
 #[derive(Debug, Clone)]
@@ -131,7 +132,9 @@ impl Deposit {
             }
             // The owner, on somebody else's phone.
             (State::Greeting { .. }, What::Digit { leg: 0, digit: '*' }) => {
-                self.transfer(self.mailbox.listen.clone(), out);
+                let mailbox = &self.mailbox;
+                let listen = mailbox.listen.as_ref().map(|_| format!("{RETRIEVE}:{}", mailbox.number));
+                self.transfer(listen, out);
             }
             // A greeting that cannot be played, or played no more, stops nobody from leaving a message.
             (State::Greeting { play }, What::Played { id, .. } | What::Refused { id, .. }) if id == play => {
@@ -154,6 +157,10 @@ impl Deposit {
                 self.hang_up(0, out);
             }
             // The operator cannot be called: the caller stays, and may leave a message after all.
+            (State::Leaving, What::Refused { .. }) if self.takes == 0 => {
+                let play = self.talk.play(&[Fixed::LeaveMessage.into()], out);
+                self.state = State::Greeting { play };
+            }
             (State::Leaving, What::Refused { .. }) => self.part(&[Fixed::Apology, Fixed::Goodbye], out),
             // Digits that mean nothing here, the ends of what was stopped, and what comes after the last words.
             _ => {}

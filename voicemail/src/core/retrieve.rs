@@ -3,6 +3,7 @@
 
 use prompt::{Fixed, Sentence};
 use proto::application::{Command, Event, Started, What};
+use proto::media::Ended;
 
 use super::envelope;
 use super::forward::Forward;
@@ -57,6 +58,7 @@ enum State {
     },
     /// A message is heard.
     Hearing {
+        play: u32,
         collect: u32,
     },
     /// The keys for a message.
@@ -139,13 +141,23 @@ impl Retrieve {
             (State::Opening, What::Started(started)) => {
                 self.started = *started;
                 self.talk = Talk::new(&self.started.language);
-                self.is_own = !self.started.caller.user.is_empty();
+                let Started { caller, callee, .. } = &self.started;
+                // A mailbox that was named is another's, unless it is the caller's.
+                let is_user = !caller.user.is_empty();
+                let is_named = is_user && !callee.user.is_empty() && callee.user != caller.user;
+                self.is_own = is_user && !is_named;
+                if is_named {
+                    self.mailbox.clone_from(&callee.number);
+                }
                 self.talk.command(Command::Answer, out);
                 self.state = State::Answering;
             }
             (State::Answering, What::Answered { leg: 0 }) if self.is_own => {
                 self.mailbox = self.started.caller.number.clone();
                 self.log_in(None, out);
+            }
+            (State::Answering, What::Answered { leg: 0 }) if !self.mailbox.is_empty() => {
+                self.ask_pin(None, out);
             }
             (State::Answering, What::Answered { leg: 0 }) => self.ask_mailbox(None, out),
             (State::Forwarding, what) => {
@@ -157,10 +169,15 @@ impl Retrieve {
                 State::AskingMailbox { collect: begun }
                 | State::AskingPin { collect: begun }
                 | State::Menu { collect: begun }
-                | State::Hearing { collect: begun }
+                | State::Hearing { collect: begun, .. }
                 | State::Choosing { collect: begun },
                 What::Refused { id, .. },
             ) if id == begun => self.part(&[Fixed::Apology.into()], out),
+            // What cannot be played was not heard.
+            (
+                State::Hearing { play, .. },
+                What::Refused { id, .. } | What::Played { id, why: Ended::Failed, .. },
+            ) if id == play => self.choose(Some(Fixed::Apology), out),
             (State::CallingBack { play }, What::Played { id, .. } | What::Refused { id, .. })
                 if id == play =>
             {
@@ -192,7 +209,7 @@ impl Retrieve {
             // An empty PIN is a wrong one: it is counted where wrong ones are.
             State::AskingPin { collect } if collect == id => self.log_in(Some(digits.to_owned()), out),
             State::Menu { collect } if collect == id => self.menu_key(key, at_ms, out),
-            State::Hearing { collect } if collect == id => match key {
+            State::Hearing { collect, .. } if collect == id => match key {
                 None => {
                     self.mark(Mark::Heard, out);
                     self.choose(None, out);
@@ -243,18 +260,18 @@ impl Retrieve {
         match key {
             Some('1') => {
                 self.tries = 0;
-                self.open_folder();
+                self.open_folder(self.is_old_folder);
                 if self.folder.is_empty() {
-                    return self.menu(&[Fixed::NoMessages.into()], out);
+                    self.open_folder(!self.is_old_folder);
                 }
                 self.hear(at_ms, out);
             }
             Some('2') => {
                 self.tries = 0;
-                self.is_old_folder = !self.is_old_folder;
-                self.open_folder();
+                let before = self.is_old_folder;
+                self.open_folder(!before);
                 if self.folder.is_empty() {
-                    return self.menu(&[Fixed::NoMessages.into()], out);
+                    self.is_old_folder = before;
                 }
                 self.hear(at_ms, out);
             }
@@ -264,7 +281,11 @@ impl Retrieve {
                 self.options = Some(Options::begin(mailbox, run, policy, &mut self.talk, out));
                 self.state = State::Options;
             }
-            Some('*') => self.menu(&[], out),
+            // The owner of another one, on somebody else's phone.
+            Some('*') => {
+                (self.is_own, self.tries) = (false, 0);
+                self.ask_mailbox(None, out);
+            }
             Some('#') => self.part(&[Fixed::Goodbye.into()], out),
             Some(_) => self.again(out, |retrieve, out| retrieve.menu(&[Fixed::InvalidChoice.into()], out)),
             None => self.again(out, |retrieve, out| retrieve.menu(&[], out)),
@@ -400,11 +421,13 @@ impl Retrieve {
         said.push(Say::Sentence(Sentence::From(envelope::caller(&message.caller))));
         said.push(Say::Recording(&message.file));
         let collect = self.talk.ask(&said, envelope::AFTER_MESSAGE, out);
-        self.state = State::Hearing { collect };
+        // It is played by the command before.
+        self.state = State::Hearing { play: collect - 1, collect };
     }
 
     /// What is gone through is settled when a folder is opened: a message that is marked stays in its place.
-    fn open_folder(&mut self) {
+    fn open_folder(&mut self, is_old: bool) {
+        self.is_old_folder = is_old;
         let is_here = |message: &Kept| message.is_new != self.is_old_folder && !message.is_deleted;
         self.folder = (0..self.messages.len()).filter(|place| is_here(&self.messages[*place])).collect();
         self.folder.sort_by_key(|place| (!self.messages[*place].is_urgent, self.messages[*place].at_ms));

@@ -200,7 +200,7 @@ impl Run {
     async fn mark(&self, number: &str, file: &str, mark: Mark) -> Counts {
         let Ok(Some(user)) = self.shared.owner(number).await else { return Counts::default() };
         let mark = match mark {
-            Mark::Heard => MessageMark::Heard,
+            Mark::Heard => MessageMark::Heard { at_ms: node::clock::unix_ms() },
             Mark::Deleted => MessageMark::Deleted { at_ms: node::clock::unix_ms() },
             Mark::Restored => MessageMark::Restored,
         };

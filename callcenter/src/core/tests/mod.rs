@@ -192,6 +192,18 @@ fn keys_lead_to_mailboxes_languages_and_the_end() {
 }
 
 #[test]
+fn a_submenu_speaks_its_own_language() {
+    let menus = COMPANY.replace("name = \"more\"\n", "name = \"more\"\n    language = \"en\"\n");
+    greeted(
+        &menus,
+        "1 in digit 9
+         1 out stop collect
+         1 out play en:for en:extension … en:press … en:for-more en:press …
+         1 out collect 1 for 5s then 2s",
+    );
+}
+
+#[test]
 fn a_menu_without_a_greeting_speaks_its_keys() {
     play(
         r##"

@@ -132,6 +132,45 @@ fn who_is_heard_before_he_answers_may_answer_from_elsewhere() {
 }
 
 #[test]
+fn who_is_asked_for_a_digit_has_time_until_what_is_read_was_played() {
+    for fails in [false, true] {
+        let mut world = World::new();
+        world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
+        world.sessions.expect(world.now, ("c", A), true, &mut world.machine).unwrap();
+        let half = Duration::from_millis(500);
+        let ask =
+            Collect { call: "c", leg: A, id: 2, digits_max: 1, first: half, between: half, end_digits: "" };
+        world.sessions.collect(world.now, &ask, &mut world.machine).unwrap();
+        // The disk takes its time.
+        assert_eq!(world.run(2000), []);
+        world.sessions.expect(world.now, ("c", A), false, &mut world.machine).unwrap();
+        if !fails {
+            world.play(A, 1, vec![0; 8000], Repeat::Times(1)).unwrap();
+            assert_eq!(world.run(1100), [MediaEvent::Played { leg: A, id: 1, why: Ended::Complete }]);
+        }
+        let late = MediaEvent::Collected { leg: A, id: 2, digits: String::new(), why: Ended::Timeout };
+        assert_eq!(world.run(600), [late]);
+    }
+}
+
+#[test]
+fn what_was_dialled_before_all_was_stopped_is_forgotten() {
+    let mut world = World::new();
+    world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();
+    world.play(A, 1, vec![0; 8000], Repeat::Times(1)).unwrap();
+    let press = proto::media::Press { call: "c", leg: A, digit: '*' };
+    world.sessions.press(world.now, &press, &mut world.machine).unwrap();
+    world.sessions.stop(world.now, &Stop { call: "c", leg: A, id: 0 }, &mut world.machine).unwrap();
+    world.told();
+    let second = Duration::from_secs(1);
+    let ask =
+        Collect { call: "c", leg: A, id: 2, digits_max: 9, first: second, between: second, end_digits: "#" };
+    world.sessions.collect(world.now, &ask, &mut world.machine).unwrap();
+    let late = MediaEvent::Collected { leg: A, id: 2, digits: String::new(), why: Ended::Timeout };
+    assert_eq!(world.run(1100), [late]);
+}
+
+#[test]
 fn digits_are_collected_until_there_are_enough() {
     let mut world = World::new();
     world.attend(A, Theirs::Offer(sdp(ALICE, 4000).as_bytes())).unwrap();

@@ -216,6 +216,19 @@ fn keys_shorten_the_greeting_or_call_the_operator() {
     for (mailbox, key, rest) in [
         (mailbox(), '#', "2 out stop\n2 out record voicemail/6002/run-1 until #"),
         (with_operator(), '0', "2 out transfer 6000"),
+        // The operator cannot be called: a message can be left all the same.
+        (
+            with_operator(),
+            '0',
+            "2 out transfer 6000
+             3 in refused
+             3 out play leave-message
+             5 in played
+             5 out record voicemail/6002/run-1 until #0",
+        ),
+        // The owner, whoever's phone it is.
+        (Mailbox { listen: Some("6099".into()), ..mailbox() }, '*', "2 out transfer voicemail/retrieve:6002"),
+        (mailbox(), '*', ""),
         (mailbox(), '0', ""),
         (mailbox(), '7', ""),
     ] {

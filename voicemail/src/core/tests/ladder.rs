@@ -135,6 +135,16 @@ impl World {
                 language: "en".into(),
                 ..Started::default()
             })),
+            // Somebody pressed `*` in bob's greeting, on that phone.
+            ["called-for-bob", by] => What::Started(Box::new(Started {
+                purpose: "voicemail/retrieve".into(),
+                caller: Party { user: by.into(), number: "6001".into(), ..Party::default() },
+                callee: Party { user: "bob".into(), number: "6002".into(), ..Party::default() },
+                language: "en".into(),
+                ..Started::default()
+            })),
+            ["cannot-play"] => What::Refused { id: self.play, why: "no such file".into() },
+            ["breaks-off"] => What::Played { leg: 0, id: self.play, why: Ended::Failed },
             ["answered"] => What::Answered { leg: 0 },
             ["digit", digit] => What::Digit { leg: 0, digit: digit.chars().next().unwrap() },
             ["played"] => What::Played { leg: 0, id: self.play, why: Ended::Complete },

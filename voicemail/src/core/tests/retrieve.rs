@@ -352,3 +352,95 @@ fn who_hangs_up_while_the_store_is_asked_is_done_with() {
          2 in open",
     );
 }
+
+#[test]
+fn a_message_that_cannot_be_played_stays_new() {
+    for way in ["cannot-play", "breaks-off"] {
+        own_phone(&format!(
+            "185 in collected 1
+             185 out play urgent-message … record:b.wav
+             185 out collect 1
+             186 in {way}
+             186 out play apology message-menu
+             186 out collect 1
+             190 in collected #
+             190 out play … mailbox-menu
+             190 out collect 1"
+        ));
+    }
+}
+
+#[test]
+fn without_new_messages_the_old_ones_are_heard_and_without_old_ones_the_new() {
+    let first = |messages: &[Kept], key: &str, said: &str| {
+        let ladder = format!(
+            "180 in called bob
+             180 out answer
+             180 in answered
+             180 out log-in 6002 without from its own phone
+             180 in open
+             180 out play … mailbox-menu
+             180 out collect 1
+             185 in collected {key}
+             185 out play {said}
+             185 out collect 1"
+        );
+        retrieve(messages, &ladder);
+    };
+    let (new, old) = (&messages()[..1], &messages()[2..]);
+    first(old, "1", "… record:c.wav");
+    first(&[], "1", "no-messages mailbox-menu");
+    retrieve(
+        new,
+        "180 in called bob
+         180 out answer
+         180 in answered
+         180 out log-in 6002 without from its own phone
+         180 in open
+         180 out play … mailbox-menu
+         180 out collect 1
+         185 in collected 2
+         185 out play no-messages mailbox-menu
+         185 out collect 1
+         190 in collected 1
+         190 out play … record:a.wav
+         190 out collect 1",
+    );
+}
+
+#[test]
+fn a_mailbox_is_opened_by_its_pin_on_the_phone_of_somebody_else() {
+    // Alice's phone knows alice; bob, whose greeting was heard, has his own PIN.
+    retrieve(
+        &messages(),
+        "180 in called-for-bob alice
+         180 out answer
+         180 in answered
+         180 out play enter-pin
+         180 out collect 16
+         185 in collected 2909
+         185 out log-in 6002 2909
+         185 in open
+         185 out play … mailbox-menu
+         185 out collect 1",
+    );
+    // On his own phone he needs none; from there another one opens by `*`.
+    retrieve(
+        &messages(),
+        "180 in called-for-bob bob
+         180 out answer
+         180 in answered
+         180 out log-in 6001 without from its own phone
+         180 in open
+         180 out play … mailbox-menu
+         180 out collect 1
+         185 in collected *
+         185 out play enter-mailbox
+         185 out collect 16
+         190 in collected 6003
+         190 out play enter-pin
+         190 out collect 16
+         195 in collected 7521
+         195 out log-in 6003 7521",
+    );
+}
