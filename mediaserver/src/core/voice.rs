@@ -32,7 +32,7 @@ pub(super) struct Voice {
     recorder: Option<Recorder>,
     /// How much of what is to be played is being read.
     awaited: u32,
-    /// Keys that are heard as tones, while digits are collected of a leg that has no events.
+    /// Keys that are heard as tones, while something is played to a leg that has no events, or digits are collected.
     detector: Option<(Codec, Box<Detector>, Decoder)>,
 }
 
@@ -106,7 +106,9 @@ impl Voice {
 
     /// Listens for keys in the audio, where that is needed; gives the one that went down.
     pub fn hear(&mut self, codec: Codec, payload: &[u8], scratch: &mut Scratch) -> Option<char> {
-        self.collector.as_ref()?;
+        if self.collector.is_none() && self.player.is_none() {
+            return None;
+        }
         let known = self.detector.take().filter(|(of, ..)| *of == codec);
         let known =
             known.unwrap_or_else(|| (codec, Box::new(Detector::new(codec.sample_rate())), codec.decoder()));

@@ -216,7 +216,9 @@ impl Deposit {
     }
 
     fn recorded(&mut self, file: String, length: Duration, why: Ended, out: &mut Vec<Effect>) {
-        let is_long_enough = length >= self.policy.message_min;
+        // What a disk that fails has kept of it is no message that another is given up for.
+        let is_long_enough =
+            length >= self.policy.message_min && (why != Ended::Failed || self.kept.is_none());
         let dropped = if is_long_enough {
             let kept = Take { file, length, begun_ms: self.begun_ms };
             self.kept.replace(kept).map(|before| before.file)

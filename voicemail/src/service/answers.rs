@@ -93,6 +93,13 @@ impl Run {
                 Filed::Done(self.shared.counts_of(&user.name).await)
             }
             Ok(false) => {
+                self.shared.counts.full.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    run = self.name,
+                    user = user.name,
+                    caller = message.caller,
+                    "a message is lost: others have filled the mailbox meanwhile; raise messages_max or total_max"
+                );
                 self.shared.break_promise(&message.file).await;
                 Filed::Full
             }

@@ -72,15 +72,17 @@ fn words(language: Language, settings: &Settings, message: &StoredMessage) -> (S
     let at = i64::try_from(message.at_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let at = at.unwrap_or_default().to_zoned(settings.zone.clone());
     let (minutes, seconds) = (message.length_ms / 60_000, message.length_ms / 1000 % 60);
-    let who = |unknown: &str| match (name.is_empty(), number.is_empty()) {
-        (true, true) => unknown.to_owned(),
-        (true, false) => number.clone(),
-        (false, true) => name.clone(),
-        (false, false) => format!("{name} ({number})"),
+    let who = match (name.is_empty(), number.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(number.clone()),
+        (false, true) => Some(name.clone()),
+        (false, false) => Some(format!("{name} ({number})")),
     };
     let listen = settings.config.extension.as_ref().map(|number| number.get_ref().as_str());
     if language == Language::French {
-        let who = who("un numéro masqué");
+        let of = |who: &str| if begins_with_vowel(who) { format!("d'{who}") } else { format!("de {who}") };
+        let of = who.as_deref().map_or("d'un numéro masqué".into(), of);
+        let who = who.as_deref().unwrap_or("Un numéro masqué");
         let urgent = if message.is_urgent { "URGENT : " } else { "" };
         let mut text = format!(
             "Bonjour,\n\n{who} vous a laissé un message le {} à {}, d'une durée de {minutes} min {seconds:02} s.\n",
@@ -90,9 +92,10 @@ fn words(language: Language, settings: &Settings, message: &StoredMessage) -> (S
         if let Some(number) = listen {
             text.push_str(&format!("Pour écouter vos messages, composez le {number}.\n"));
         }
-        (format!("{urgent}Message vocal de {who}"), text)
+        (format!("{urgent}Message vocal {of}"), text)
     } else {
-        let who = who("an unknown number");
+        let from = who.as_deref().unwrap_or("an unknown number");
+        let who = who.as_deref().unwrap_or("An unknown number");
         let urgent = if message.is_urgent { "URGENT: " } else { "" };
         let mut text = format!(
             "Hello,\n\n{who} left you a message on {} at {}, {minutes} min {seconds:02} s long.\n",
@@ -102,8 +105,15 @@ fn words(language: Language, settings: &Settings, message: &StoredMessage) -> (S
         if let Some(number) = listen {
             text.push_str(&format!("To listen to your messages, dial {number}.\n"));
         }
-        (format!("{urgent}Voice message from {who}"), text)
+        (format!("{urgent}Voice message from {from}"), text)
     }
+}
+
+/// French elides before these.
+fn begins_with_vowel(name: &str) -> bool {
+    name.chars()
+        .next()
+        .is_some_and(|letter| letter.to_lowercase().any(|letter| "aàâeéèêëiîïoôuùûœ".contains(letter)))
 }
 
 /// How long a server may take.

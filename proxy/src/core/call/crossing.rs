@@ -156,6 +156,9 @@ impl Call {
                 &[("Retry-After", "10")],
             );
         };
+        if let Some(leg) = self.leg_mut(number) {
+            leg.follow(packet.flow);
+        }
         if request.method == Method::Bye {
             Self::refuse(means, turn, server, Status::of(200));
             let reason = message.first(Name::Reason);

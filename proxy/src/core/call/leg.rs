@@ -113,6 +113,13 @@ impl Leg {
         self.listener = listener;
     }
 
+    /// A phone that only its flow leads to may come along another one: it has connected anew, or its NAT has.
+    pub fn follow(&mut self, flow: Flow) {
+        if self.flow.is_some_and(|known| known != flow) {
+            self.reach(&NextHop::Flow(flow), flow.listener);
+        }
+    }
+
     /// Where the next request of the dialog goes (RFC 3261 §12.2.1.1): along the flow of a phone that has no other
     /// way, else to the address of the first route or the target. A host name there stands for the address that
     /// was found for it when the call began.

@@ -1,6 +1,7 @@
 //! Conducted calls: two dialogs that say the same (RFC 3261 §12, §13), with the media server between them.
 
 use sip::message::Name;
+use sip::transport::{ConnectionId, Transport};
 
 use super::phone::{Dialog, Got};
 use super::world::{Who, World};
@@ -376,6 +377,40 @@ fn nat_is_looked_for_at_every_phone_that_may_be_rung() {
         world.reply("bob", &invite, 603);
         let refused = world.take_only("alice", "603");
         world.hop_by_hop("alice", "ACK", &sent, Some(&refused));
+        world.finish();
+    }
+}
+
+#[test]
+fn a_phone_that_connects_anew_is_reached_where_it_is() {
+    for over in [Transport::Tcp, Transport::Udp] {
+        let mut world = World::conducted();
+        // Behind NAT where it is UDP: its Contact leads nowhere.
+        world.phone("soft", "alice", over, "10.0.0.20:40000");
+        world.at("soft").local = "192.168.1.20:5060".parse().expect("an address");
+        world.register(&["soft", "bob"]);
+        world.offer("soft", "bob");
+        let invite = world.take("bob");
+        world.reply_sdp("bob", &invite, 200, "bob");
+        let ok = world.take_only("soft", "200");
+        let (mut caller, mut callee) =
+            (Dialog::of_caller(&ok), Dialog::of_callee(&invite, &world.at("bob").clone()));
+        world.within("soft", &mut caller, "ACK");
+        world.take_only("bob", "ACK");
+        world.hang_up("soft");
+        let phone = world.at("soft");
+        phone.address = "10.0.0.20:40007".parse().expect("an address");
+        phone.connection = over.is_reliable().then_some(ConnectionId { slot: 77, generation: 1 });
+        world.within_sdp("soft", &mut caller, "INVITE", "moved");
+        let moved = world.take_only("bob", "INVITE");
+        world.reply_sdp("bob", &moved, 200, "moved too");
+        world.take_only("soft", "200");
+        world.within("soft", &mut caller, "ACK");
+        world.take_only("bob", "ACK");
+        world.within("bob", &mut callee, "BYE");
+        world.take_only("bob", "200");
+        let bye = world.take_only("soft", "BYE");
+        world.reply("soft", &bye, 200);
         world.finish();
     }
 }
