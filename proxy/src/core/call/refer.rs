@@ -141,12 +141,16 @@ impl Call {
         message: &Message<'_>,
         refer_to: &ReferTo<'_>,
     ) {
-        let Some(transfer) = &self.transfer else { return };
-        let (by, of) = (transfer.by, transfer.of);
         // Only the address: headers of the URI are not for us to say (RFC 3261 §19.1.5).
         let address = refer_to.name_addr.address;
         let end = address.iter().position(|octet| *octet == b'?').unwrap_or(address.len());
         let target = String::from_utf8_lossy(&address[..end]).into_owned();
+        self.transfer_to(means, turn, message, target);
+    }
+
+    fn transfer_to(&mut self, means: &mut Means, turn: &mut Turn<'_>, message: &Message<'_>, target: String) {
+        let Some(transfer) = &self.transfer else { return };
+        let (by, of) = (transfer.by, transfer.of);
         let number = number_of(&means.settings, &target);
         match number.and_then(|number| means.take_slot(&number)) {
             // An application alone is not parked.
@@ -222,10 +226,17 @@ impl Call {
         let target = match means.calls.get(other).map(|call| call.to_transfer(replaced)) {
             Some(Found::Leg(target)) => target,
             Some(Found::Rings(context)) => {
-                // It rings there still: it is silenced, and rung for who is transferred.
+                // It rings there still: it is silenced, and rung for who is transferred. The Refer-To may name the phone
+                // by our own Contact, as RFC 5589 has it, which is no address: whom the transferor had called counts.
+                let called = means.calls.get(other).and_then(|call| {
+                    let kept = means.endpoint.kept_request(call.server)?;
+                    let invite = Message::parse(kept, &means.settings.limits).ok()?;
+                    Some(String::from_utf8_lossy(invite.request_uri()?).into_owned())
+                });
                 means.errands.push_back(Errand::Silence(context));
-                if let Some(Ok(refer_to)) = message.first(Name::ReferTo).map(ReferTo::parse) {
-                    self.transfer_blindly(means, turn, message, &refer_to);
+                match called {
+                    Some(called) => self.transfer_to(means, turn, message, called),
+                    None => self.fail_transfer(means, turn, 481),
                 }
                 return;
             }
