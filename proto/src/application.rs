@@ -183,6 +183,8 @@ pub enum Reached {
     Declined,
     /// No phone was reached.
     Unreachable,
+    /// A menu, or another application, sent it here.
+    Menu,
 }
 
 /// What became of a leg that was dialled. That it answered is [`What::Answered`].

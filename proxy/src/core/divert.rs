@@ -175,7 +175,7 @@ impl Chain {
     pub fn sent_on(&self, domain: &str, by: &str, why: Reached, to: &str) -> Self {
         let reason = match why {
             _ if !self.at.is_empty() => "unconditional",
-            Reached::Dialled => "unconditional",
+            Reached::Dialled | Reached::Menu => "unconditional",
             Reached::NoAnswer => "no-answer",
             Reached::Busy => "user-busy",
             Reached::Declined => "deflection",

@@ -185,7 +185,7 @@ impl Deposit {
         let mailbox = &self.mailbox;
         let (kind, own) = match self.started.why {
             Reached::Busy | Reached::Declined => (Greeting::Busy, &mailbox.busy),
-            Reached::NoAnswer | Reached::Dialled => (Greeting::NoAnswer, &mailbox.no_answer),
+            Reached::NoAnswer | Reached::Dialled | Reached::Menu => (Greeting::NoAnswer, &mailbox.no_answer),
             Reached::Unreachable => (Greeting::Unreachable, &mailbox.no_answer),
         };
         let play = if let Some(own) = mailbox.temporary.as_ref().or(own.as_ref()) {

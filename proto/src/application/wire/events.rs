@@ -71,6 +71,7 @@ fn started_wired(of: &Started) -> v1::Started {
         Reached::Busy => Why::Busy,
         Reached::Declined => Why::Declined,
         Reached::Unreachable => Why::Unreachable,
+        Reached::Menu => Why::Menu,
     };
     let header = |(name, value): &(String, String)| v1::Header { name: name.clone(), value: value.clone() };
     v1::Started {
@@ -92,6 +93,7 @@ fn started(wire: v1::Started) -> Option<Started> {
         Why::Busy => Reached::Busy,
         Why::Declined => Reached::Declined,
         Why::Unreachable => Reached::Unreachable,
+        Why::Menu => Reached::Menu,
         Why::Unspecified => return None,
     };
     Some(Started {

@@ -47,6 +47,8 @@ pub(crate) struct Runs {
     pub caller: Party,
     /// The language that he was said to want.
     pub language: String,
+    /// True from an application's sending the call on until another has it.
+    pub is_sent_on: bool,
     /// How often the call was sent on.
     pub diversions: u8,
     /// By whom, before it came here.
@@ -149,6 +151,7 @@ impl Call {
             self.runs.diversions = diversions(invite, means);
         }
         self.runs.count += 1;
+        self.runs.is_sent_on = false;
         let name = format!("{}.{}", self.name, self.runs.count);
         let patience = *means.settings.config.ring_timeout;
         self.runs.run = Some(Box::new(Run {

@@ -90,6 +90,7 @@ impl Call {
             return self.refuse_command(turn, id, "the call was sent on too often, or is just being sent on");
         }
         self.runs.diversions += 1;
+        self.runs.is_sent_on = true;
         let chain = self.sent_on(means, &to);
         if self.is_unanswered() {
             let order = self.order(0, To::Number(to), None, chain, true);
@@ -236,11 +237,12 @@ impl Call {
                     Reached::NoAnswer => Outcome::NoAnswer,
                     Reached::Busy => Outcome::Busy,
                     Reached::Declined => Outcome::Declined,
-                    Reached::Unreachable | Reached::Dialled => Outcome::Unreachable,
+                    Reached::Unreachable | Reached::Dialled | Reached::Menu => Outcome::Unreachable,
                 };
                 self.tell(turn, What::Dialled { leg, id, outcome });
             }
             RingFor::Transfer { id } if self.runs.run.is_some() => {
+                self.runs.is_sent_on = false;
                 self.stop(means, turn, CALLER, 0);
                 self.refuse_command(turn, id, &format!("nobody took the call: {why:?}"));
             }

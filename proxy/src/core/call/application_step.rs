@@ -122,7 +122,7 @@ impl ResponseContext {
             caller: self.calling(&message),
             callee,
             dialled,
-            why: self.reached(),
+            why: self.reached(means),
             language: language(&message),
             headers: self.plan.diversions.chain.headers(let_through(&message)),
         })
@@ -146,7 +146,12 @@ impl ResponseContext {
     }
 
     /// Why nobody talks with the caller yet, as far as the last step that rang tells.
-    fn reached(&self) -> Reached {
+    fn reached(&self, means: &Means) -> Reached {
+        let has_tried = !self.branches.is_empty() || self.best.status().is_some();
+        let call = self.call.and_then(|slot| means.calls.get(slot));
+        if !has_tried && call.is_some_and(|call| call.runs.is_sent_on) {
+            return Reached::Menu;
+        }
         if self.plan.callee.is_none() && self.branches.is_empty() {
             return Reached::Dialled;
         }

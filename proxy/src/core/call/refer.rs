@@ -367,7 +367,7 @@ impl Call {
             Reached::Busy => 486,
             Reached::Declined => 603,
             Reached::NoAnswer => 408,
-            Reached::Unreachable | Reached::Dialled => 480,
+            Reached::Unreachable | Reached::Dialled | Reached::Menu => 480,
         };
         self.fail_transfer(means, turn, status);
     }

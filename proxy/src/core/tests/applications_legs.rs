@@ -133,7 +133,7 @@ fn a_mailbox_is_reached_without_ringing() {
     let mut world = company();
     let mut caller = world.attended();
     world.say(2, transfer("voicemail/deposit:bob"));
-    let said = "1 started voicemail/deposit alice/6001>bob/6002 voicemail/deposit:bob Unreachable";
+    let said = "1 started voicemail/deposit alice/6001>bob/6002 voicemail/deposit:bob Menu";
     world.told(&["3 ended Transferred", said]);
     world.say(1, transfer("voicemail/deposit:nobody"));
     world.told(&["2 refused 1"]);
