@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
             operator: menu.operator.as_ref().and_then(|operator| self.operator(menu, operator)),
             language: menu.language.as_ref().and_then(|tag| self.language(tag)),
             hours: self.hours(menu),
-            closed: menu.closed.as_ref().and_then(|closed| self.choice(menu, closed)),
+            closed: menu.closed.as_ref().and_then(|closed| self.closed(menu, closed)),
         }
     }
 
@@ -170,6 +170,24 @@ impl<'a> Reader<'a> {
             return Some(choice);
         }
         let what = format!("menu {:?}: the operator is a user, a group or a number", menu.name.get_ref());
+        self.wrong(written.span(), what);
+        None
+    }
+
+    fn closed(&mut self, menu: &MenuConfig, written: &Spanned<String>) -> Option<Choice> {
+        let choice = self.choice(menu, written)?;
+        let leads_back = match &choice.target {
+            Target::Repeat | Target::Language(_) => true,
+            Target::Menu(name) => name == menu.name.get_ref(),
+            Target::Call(_) | Target::Mailbox(_) | Target::Operator | Target::HangUp => false,
+        };
+        if !leads_back {
+            return Some(choice);
+        }
+        let what = format!(
+            "menu {:?}: who is closed sends callers to a user, a group, a number, a mailbox or another menu",
+            menu.name.get_ref()
+        );
         self.wrong(written.span(), what);
         None
     }
@@ -218,6 +236,13 @@ impl<'a> Reader<'a> {
                 Choice { target: Target::Language(language), said: Said::Language(language) }
             }),
             _ => self.plain(text, written),
+        };
+        let choice = match choice {
+            Ok(Choice { target: Target::Operator, .. }) if menu.operator.is_none() => {
+                Err("operator calls nobody; write operator = \"NAME\", a user, a group or a number"
+                    .to_owned())
+            }
+            choice => choice,
         };
         choice
             .map_err(|what| self.wrong(written.span(), format!("menu {:?}: {what}", menu.name.get_ref())))

@@ -58,6 +58,13 @@ fn other_mistakes_are_named_too() {
         ("keys = { 1 = \"voicemail:alice\" }", "write a [voicemail] section"),
         ("tries = 0", "tries is at least 1"),
         ("dial = false", "there is nothing to say"),
+        ("keys = { 0 = \"operator\" }", "operator calls nobody; write operator = \"NAME\""),
+        (
+            "closed = \"repeat\"",
+            "who is closed sends callers to a user, a group, a number, a mailbox or another menu",
+        ),
+        ("closed = \"language:en\"", "who is closed sends callers to"),
+        ("closed = \"menu:accueil\"", "who is closed sends callers to"),
         ("operator = \"repeat\"", "the operator is a user, a group or a number"),
         ("language = \"de\"", "no language \"de\""),
         ("open = [{ days = \"lundi\" }]", "open: \"lundi\" names no day"),

@@ -149,8 +149,7 @@ fn offer(leg: &mut LegState, place: &mut Place<'_>) -> Result<Vec<u8>, ServiceEr
 fn answered(leg: &mut LegState, answer: &[u8], place: &mut Place<'_>) -> Result<(), ServiceError> {
     let sdp = read(answer, &place.terms.sdp)?;
     let nothing = || ServiceError::Refused("nothing was offered to this leg".to_owned());
-    // The offer stands until there is another: who is heard before he answers may answer from elsewhere, and what an
-    // INVITE offers is answered by each phone that it reaches (RFC 3261 §13.2.1).
+    // The offer stands until there is another: who is heard before he answers may answer from elsewhere.
     let mut asked = leg.asked.clone().ok_or_else(nothing)?;
     asked.answered(&sdp).map_err(|why| ServiceError::Refused(why.to_string()))?;
     leg.described(&Said::all(&sdp), place.now);

@@ -70,8 +70,6 @@ pub(crate) struct Call {
     pub server: TransactionId,
     /// The caller's leg, then one for each branch of the INVITE.
     pub legs: Vec<Leg>,
-    /// How often a leg had the place of another.
-    pub respent: u32,
     /// The leg that talks with the caller, once one has answered.
     pub peer: Option<u16>,
     /// True when the caller's INVITE held an offer.

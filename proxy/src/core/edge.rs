@@ -370,7 +370,6 @@ impl Edge {
                 | Waiter::Crossing(slot, _)
                 | Waiter::Attended(slot)
                 | Waiter::Joined(slot, _)
-                | Waiter::Heard(slot, _)
                 | Waiter::Renewed(slot, ..),
                 Answer::Described(answer),
             ) => {
@@ -398,7 +397,6 @@ impl Edge {
                 | Waiter::Crossing(..)
                 | Waiter::Attended(_)
                 | Waiter::Joined(..)
-                | Waiter::Heard(..)
                 | Waiter::Renewed(..)
                 | Waiter::Begun(..)
                 | Waiter::Released

@@ -71,10 +71,8 @@ pub enum Waiter {
     Crossing(Slot, u16),
     /// A conducted call, for what its caller is told while an application holds it.
     Attended(Slot),
-    /// A conducted call, for the answer of somebody whom it rang.
+    /// A conducted call, for the answer of somebody whom it rang, or his early media.
     Joined(Slot, u16),
-    /// A conducted call, for the early media of somebody whom it rings.
-    Heard(Slot, u16),
     /// A conducted call, for a leg that is described anew: its number, and whether it has answered.
     Renewed(Slot, u16, bool),
     /// A conducted call, for what it had begun under that number.
@@ -114,7 +112,6 @@ impl Waiter {
             | Self::Crossing(..)
             | Self::Attended(_)
             | Self::Renewed(..)
-            | Self::Heard(..)
             | Self::Joined(..) => Answer::Described(Err(ServiceError::Deadline)),
             Self::Released | Self::Affirmed => Answer::Released(Err(ServiceError::Deadline)),
             Self::Registration(_) => Answer::Registered(Err(ServiceError::Deadline)),

@@ -11,7 +11,7 @@ const COMPANY: &str = r##"
     name = "accueil"
     extension = "7000"
     greeting = "bonjour.wav"
-    keys = { 1 = "alice", 2 = "bob", 3 = "voicemail:bob", 6 = "sales", 8 = "language:en", 9 = "menu:more", 0 = "operator", "*" = "repeat", "#" = "hang-up" }
+    keys = { 1 = "alice", 2 = "bob", 3 = "voicemail:bob", 6 = "sales", 8 = "language:en", 9 = "menu:more", "*" = "repeat", "#" = "hang-up" }
 
     [[menu]]
     name = "more"
@@ -69,6 +69,7 @@ fn who_presses_nothing_hears_it_again_and_at_last_goodbye() {
 #[test]
 fn the_operator_takes_who_presses_nothing_where_there_is_one() {
     let menus = COMPANY.replace("extension = \"7000\"", "operator = \"alice\"\ntries = 1");
+    let menus = menus.replace("\"*\" = ", "0 = \"operator\", \"*\" = ");
     greeted(
         &menus,
         "9 in collected - timeout
@@ -83,12 +84,17 @@ fn the_operator_takes_who_presses_nothing_where_there_is_one() {
 
 #[test]
 fn a_key_that_means_nothing_is_said_and_the_menu_comes_again() {
-    greeted(
-        COMPANY,
-        "1 in digit 0
+    play(
+        &COMPANY.replace("extension = \"7000\"", "dial = false"),
+        "0 in started accueil
+         0 out answer
+         0 in answered
+         0 out play bonjour.wav
+         0 out collect 1 for 5s then 2s
+         1 in digit 5
          1 out stop collect
          1 out play invalid-choice bonjour.wav
-         1 out collect 16 for 5s then 2s until #",
+         1 out collect 1 for 5s then 2s",
     );
 }
 
@@ -209,6 +215,7 @@ fn a_menu_without_a_greeting_speaks_its_keys() {
         r##"
         [[menu]]
         name = "accueil"
+        operator = "alice"
         keys = { 1 = "alice", 5 = "voicemail:bob", 8 = "language:en", 0 = "operator", "*" = "repeat", "#" = "hang-up" }
         "##,
         "0 in started accueil
@@ -230,7 +237,7 @@ fn a_greeting_that_cannot_be_played_is_spoken_from_the_keys() {
          0 out play bonjour.wav
          0 out collect 1 for 5s then 2s
          0 in refused play
-         0 out play welcome for extension … press … for-mailbox … press … for extension … press … en:for-language en:press … for-more press … for-operator press … for-repeat press star for-hang-up press hash
+         0 out play welcome for extension … press … for-mailbox … press … for extension … press … en:for-language en:press … for-more press … for-repeat press star for-hang-up press hash
          0 in refused play
          2 in digit 2
          2 out stop collect

@@ -39,6 +39,8 @@ pub(crate) struct Runs {
     pub legs: SmallVec<[(u32, u16); 1]>,
     /// Who is being rung for it.
     pub rings: SmallVec<[Ringing; 1]>,
+    /// How often a leg had the place of one that was rung before.
+    pub respent: u32,
     /// How often somebody was.
     pub rung: u16,
     /// Legs on hold, and whom they heard before.

@@ -62,11 +62,16 @@ impl Call {
         if matches!(ring.why, RingFor::Refer | RingFor::Parker) {
             return;
         }
-        let who = Waiter::Heard(self.id, serial);
+        let who = Waiter::Joined(self.id, serial);
         let asked = self.attend(means, turn, number, Theirs::Answer(sdp), who);
         if let (Some(ring), Ok(ticket)) = (self.ring_mut(serial), asked) {
             (ring.early, ring.asked) = (Early::Asked(number), Some(ticket));
         }
+    }
+
+    /// True while nobody has answered that ringing.
+    pub fn is_early(&mut self, serial: u16) -> bool {
+        self.ring_mut(serial).is_some_and(|ring| ring.number.is_none())
     }
 
     /// The media server talks to a leg that rings, or cannot.

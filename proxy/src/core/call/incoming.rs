@@ -133,7 +133,6 @@ impl ResponseContext {
             transfers: 0,
             serial: 0,
             straight: self.how_straight(means),
-            respent: 0,
             has_media: false,
             ending: None,
             peer_knows: false,

@@ -172,8 +172,8 @@ impl super::Call {
             Waiter::Early(_) => self.on_early_answer(means, turn, answer),
             Waiter::Crossing(_, serial) => self.on_described(means, turn, serial, answer),
             Waiter::Attended(_) => self.on_attended(means, turn, answer),
+            Waiter::Joined(_, serial) if self.is_early(serial) => self.on_heard(means, turn, serial, answer),
             Waiter::Joined(_, serial) => self.on_joined(means, turn, serial, answer),
-            Waiter::Heard(_, serial) => self.on_heard(means, turn, serial, answer),
             Waiter::Renewed(_, number, is_answer) => self.on_renewed(means, turn, number, is_answer, answer),
             _ => {}
         }

@@ -202,8 +202,8 @@ impl Call {
         let spent = self.legs.iter().position(|leg| leg.is_spent).and_then(|place| u16::try_from(place).ok());
         let number = if let Some(number) = spent {
             // The media server is not asked in the order in which it answers: what is new has a new name.
-            self.respent += 1;
-            let media = RESPENT + self.respent;
+            self.runs.respent += 1;
+            let media = RESPENT + self.runs.respent;
             let old = std::mem::replace(self.leg_mut(number)?, Leg { media, ..new });
             means.calls.remove_tag(&old.tag);
             number
