@@ -184,6 +184,9 @@ impl ResponseContext {
             self.plan.ends = None;
             self.abandon_pending(means, turn, None);
         }
+        if let Some(slot) = self.call {
+            means.with_call(turn, slot, |call, means, turn| call.light_caller(means, turn));
+        }
     }
 
     /// The caller has given up, or somebody else took the call.

@@ -217,7 +217,8 @@ impl Call {
         if !is_his {
             // The caller of a call that rang.
             self.picking = None;
-            return self.join(means, turn, 0, CALLER, Some(number));
+            self.join(means, turn, 0, CALLER, Some(number));
+            return self.light_leg(means, turn, number);
         }
         let Some(replaced) = replaced else {
             if self.is_unanswered() && self.peer.is_none() && !self.over {

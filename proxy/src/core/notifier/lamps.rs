@@ -170,7 +170,16 @@ impl Call {
         let other = self.partner(number).and_then(|other| self.leg(other)?.dialog.as_ref());
         let remote = other.map(|dialog| named(dialog.remote())).unwrap_or_default();
         let Some(user) = &leg.user else { return };
-        note_leg(means, turn, user.name.as_str().into(), self.name.as_bytes(), leg, remote);
+        note_leg(means, turn, user.name.as_str().into(), self.name.as_bytes(), leg, remote, Side::Recipient);
+    }
+
+    /// An application has answered the caller, or who picked the call up has.
+    pub fn light_caller(&self, means: &mut Means, turn: &mut Turn<'_>) {
+        let Some(leg) = self.leg(CALLER).filter(|_| means.settings.watched.is_on()) else { return };
+        let (Some(user), Some(dialog)) = (&leg.user, &leg.dialog) else { return };
+        let dialled = named(dialog.local());
+        let user = user.name.as_str().into();
+        note_leg(means, turn, user, &self.opened_by, leg, dialled, Side::Initiator);
     }
 
     /// A leg is gone: the lamp of its user goes out, unless he has another one here.
@@ -199,7 +208,7 @@ pub(crate) fn slot_taken(means: &mut Means, turn: &mut Turn<'_>, slot: &str, leg
         let remote = leg.dialog.as_ref().map(|dialog| named(dialog.remote())).unwrap_or_default();
         let user = watched_slot(slot);
         let name = user.clone();
-        note_leg(means, turn, user, name.as_bytes(), leg, remote);
+        note_leg(means, turn, user, name.as_bytes(), leg, remote, Side::Recipient);
     }
 }
 
@@ -221,12 +230,13 @@ fn note_leg(
     name: &[u8],
     leg: &Leg,
     (remote, remote_name): (Box<str>, Box<str>),
+    side: Side,
 ) {
     let settings = Arc::clone(&means.settings);
     let remote_tag = leg.dialog.as_ref().map(|dialog| text(&dialog.id().remote_tag));
     let party = Party {
         call: call_of(&settings, name),
-        side: Side::Recipient,
+        side,
         lamp: Lamp::Confirmed,
         call_id: text(&leg.call_id),
         local_tag: remote_tag.unwrap_or_default(),

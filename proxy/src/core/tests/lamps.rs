@@ -234,3 +234,37 @@ fn who_asks_where_he_is_registered_hears_of_each_phone() {
     assert_eq!(world.take("alice").status(), 403);
     world.finish();
 }
+
+#[test]
+fn who_talks_with_an_application_is_seen_to_talk() {
+    let mut world = super::applications_legs::company();
+    subscribe(&mut world, "martin", "6001", "Event: dialog\r\n");
+    world.wait(2_000);
+    let mut caller = world.attended();
+    let talking = shown(&mut world);
+    assert_eq!(states(&talking), "initiator confirmed");
+    assert!(
+        talking.text().contains("<target uri=\"sip:7000@carillon.local\"/></remote>"),
+        "{}",
+        talking.text()
+    );
+    world.bye(&mut caller);
+    assert_eq!(states(&shown(&mut world)), "gone terminated");
+    // Nobody answers, and the mailbox does.
+    world.offer("alice", "6002");
+    let invite = world.take("bob");
+    world.reply("bob", &invite, 180);
+    world.take_only("alice", "180");
+    assert_eq!(states(&shown(&mut world)), "initiator trying");
+    assert_eq!(states(&shown(&mut world)), "initiator early");
+    world.reply("bob", &invite, 486);
+    world.say(1, proto::application::Command::Answer);
+    let mut caller = Dialog::of_caller(&world.take_only("alice", "200"));
+    world.within("alice", &mut caller, "ACK");
+    assert_eq!(states(&shown(&mut world)), "initiator confirmed");
+    world.bye(&mut caller);
+    assert_eq!(states(&shown(&mut world)), "gone terminated");
+    assert!(world.edge.means.settings.watched.is_empty());
+    world.ladder();
+    dark(world);
+}
